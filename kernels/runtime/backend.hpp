@@ -1,0 +1,15 @@
+// Where the kernels run. The CPU flavour knows the name `cuda` only to refuse it clearly.
+#pragma once
+
+#include <string_view>
+
+namespace tidemark {
+
+enum class Backend { cpu, cuda };
+
+/// Resolves a setting: "cpu", "cuda" or "auto" (cuda when compiled in and a device answers).
+/// Throws UsageError for another word, and for "cuda" where there is no CUDA build or no device.
+Backend resolve_backend(std::string_view setting);
+std::string_view name_of(Backend backend);
+
+}  // namespace tidemark
