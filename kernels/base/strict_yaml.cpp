@@ -1,0 +1,147 @@
+// See strict_yaml.hpp. yaml-cpp does the parsing; this file only insists.
+#include "kernels/base/strict_yaml.hpp"
+
+#include <utility>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+namespace {
+
+std::string place(const std::string& origin, const YAML::Mark& mark) {
+  if (mark.is_null()) return origin;  // given on the command line
+  return origin + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+}
+
+}  // namespace
+
+YamlMap YamlMap::load(const std::filesystem::path& file) {
+  try {
+    YAML::Node root = YAML::LoadFile(file.string());
+    if (!root.IsMap()) throw UsageError(file.string() + ":1:1: expected a mapping of settings");
+    return YamlMap(root, file.string());
+  } catch (const YAML::BadFile&) {
+    throw UsageError(file.string() + ": cannot read the file");
+  } catch (const YAML::ParserException& error) {
+    throw UsageError(place(file.string(), error.mark) + ": " + error.msg);
+  }
+}
+
+YamlMap::YamlMap(YAML::Node node, std::string origin, std::string path)
+    : node_(std::move(node)), origin_(std::move(origin)), path_(std::move(path)) {}
+
+bool YamlMap::has(const std::string& key) const {
+  const YAML::Node& map = node_;
+  return map.IsMap() && map[key].IsDefined() && !map[key].IsNull();
+}
+
+YAML::Node YamlMap::node(const std::string& key) {
+  asked_.insert(key);
+  const YAML::Node& map = node_;
+  return map.IsMap() ? map[key] : YAML::Node(YAML::NodeType::Undefined);
+}
+
+YAML::Node YamlMap::scalar(const std::string& key) {
+  YAML::Node found = node(key);
+  if (!found.IsDefined() || found.IsNull()) fail(key, "this setting is required");
+  if (!found.IsScalar()) fail(key, "expected a single value");
+  return found;
+}
+
+std::string YamlMap::text(const std::string& key) { return scalar(key).Scalar(); }
+
+std::string YamlMap::text(const std::string& key, const std::string& fallback) {
+  asked_.insert(key);
+  return has(key) ? text(key) : fallback;
+}
+
+std::int64_t YamlMap::integer(const std::string& key, std::int64_t least, std::int64_t most) {
+  const YAML::Node found = scalar(key);
+  std::int64_t value = 0;
+  if (!YAML::convert<std::int64_t>::decode(found, value)) {
+    fail(key, "expected a whole number, got '" + found.Scalar() + "'");
+  }
+  if (value < least || value > most) {
+    fail(key, found.Scalar() + " is outside " + std::to_string(least) + " to " +
+                  std::to_string(most));
+  }
+  return value;
+}
+
+std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback, std::int64_t least,
+                              std::int64_t most) {
+  asked_.insert(key);
+  return has(key) ? integer(key, least, most) : fallback;
+}
+
+double YamlMap::number(const std::string& key) {
+  const YAML::Node found = scalar(key);
+  double value = 0;
+  if (!YAML::convert<double>::decode(found, value) || value != value) {
+    fail(key, "expected a number, got '" + found.Scalar() + "'");
+  }
+  return value;
+}
+
+double YamlMap::number(const std::string& key, double fallback) {
+  asked_.insert(key);
+  return has(key) ? number(key) : fallback;
+}
+
+bool YamlMap::flag(const std::string& key, bool fallback) {
+  asked_.insert(key);
+  if (!has(key)) return fallback;
+  bool value = false;
+  if (!YAML::convert<bool>::decode(scalar(key), value)) fail(key, "expected true or false");
+  return value;
+}
+
+YamlMap YamlMap::map(const std::string& key) {
+  YAML::Node found = node(key);
+  const std::string inner = path_.empty() ? key : path_ + "." + key;
+  if (!found.IsDefined() || found.IsNull()) {
+    return YamlMap(YAML::Node(YAML::NodeType::Map), origin_, inner);
+  }
+  if (!found.IsMap()) fail(key, "expected a mapping");
+  return YamlMap(found, origin_, inner);
+}
+
+std::vector<YAML::Node> YamlMap::list(const std::string& key) {
+  YAML::Node found = node(key);
+  if (!found.IsDefined() || found.IsNull()) return {};
+  if (!found.IsSequence()) fail(key, "expected a list");
+  return {found.begin(), found.end()};
+}
+
+std::vector<std::string> YamlMap::keys() const {
+  std::vector<std::string> names;
+  if (node_.IsMap()) {
+    for (const auto& entry : node_) names.push_back(entry.first.Scalar());
+  }
+  return names;
+}
+
+void YamlMap::done() const {
+  if (!node_.IsMap()) return;
+  for (const auto& entry : node_) {
+    if (asked_.contains(entry.first.Scalar())) continue;
+    const std::string& key = entry.first.Scalar();
+    throw UsageError(place(origin_, entry.first.Mark()) + ": unknown setting '" +
+                     (path_.empty() ? key : path_ + "." + key) + "'");
+  }
+}
+
+void YamlMap::fail(const std::string& key, const std::string& what) const {
+  const std::string name = path_.empty() ? key : path_ + "." + key;
+  const YAML::Node& map = node_;
+  const YAML::Node found = map.IsMap() ? map[key] : YAML::Node(YAML::NodeType::Undefined);
+  const YAML::Mark mark = found.IsDefined() ? found.Mark() : node_.Mark();
+  throw UsageError(place(origin_, mark) + ": " + name + ": " + what);
+}
+
+void YamlMap::fail_at(const std::string& origin, const YAML::Node& where,
+                      const std::string& what) {
+  throw UsageError(place(origin, where.Mark()) + ": " + what);
+}
+
+}  // namespace tidemark
