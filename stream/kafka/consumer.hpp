@@ -1,0 +1,81 @@
+// GroupConsumer: this instance's member of the consumer group. It reads the five keyed topics and
+// tells the caller what it was given, what was taken away and where a partition ends. One thread
+// uses it. It neither recovers state nor commits: offsets travel in the sink's transaction.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernels/data/event.hpp"
+#include "kernels/data/raw_batch.hpp"
+#include "stream/kafka/settings.hpp"
+
+namespace tidemark {
+
+/// Next offsets of one partition number, by source; offset_none where there is none.
+using SourceOffsets = std::array<std::int64_t, source_count>;
+inline constexpr std::int64_t offset_none = -1;
+
+/// The reader has seen everything up to the last stable offset; `offset` is where the next record
+/// would be, transaction markers included.
+struct EndOfPartition {
+  Source source = Source::payments;
+  int partition = 0;
+  std::int64_t offset = 0;
+};
+
+class GroupConsumer {
+ public:
+  /// What one poll brought. A rebalance arrives as `revoked`, `assigned` or both, in that order of
+  /// meaning: the revoked partitions belong to nobody else until unassign() is called.
+  struct Polled {
+    std::shared_ptr<RawBatch> records;  // never null, may be empty
+    std::vector<EndOfPartition> ends;   // positions after the records of the same poll
+    std::vector<int> assigned, revoked;
+    bool lost = false;  // revoked by the broker already: nothing may be committed for them
+  };
+
+  /// Connects lazily. Throws UsageError for a property that librdkafka does not take.
+  explicit GroupConsumer(const KafkaSettings& settings);
+  ~GroupConsumer();
+  GroupConsumer(const GroupConsumer&) = delete;
+  GroupConsumer& operator=(const GroupConsumer&) = delete;
+
+  /// Joins the group. Call after the sink's init(), which settles what a dead predecessor left.
+  void subscribe();
+
+  /// Up to `records_max` records, waiting at most `timeout_ms` for that many. Also the heartbeat of
+  /// the membership: call it at least once in max.poll.interval.ms, in recovery too. Within one
+  /// source and partition records come in offset order. Values are copied once into one padded
+  /// arena. Throws RunError when the member is fenced, a topic vanished or the log no longer
+  /// reaches back to a start offset.
+  Polled poll(std::size_t records_max, int timeout_ms);
+
+  /// Begins to fetch an assigned partition number at these offsets (offset_none = the log's
+  /// beginning), or rewinds a running one. Nothing is fetched of a partition before its start().
+  /// Takes effect at the next poll; several starts between two polls cost one restart.
+  void start(int partition, const SourceOffsets& offsets);
+
+  /// Gives the revoked partitions back: the group goes on from here. Commit before.
+  void unassign(const std::vector<int>& revoked);
+
+  /// Stops and continues delivery; what was prefetched of a paused partition is fetched again.
+  void pause(Source source, int partition);
+  void resume(Source source, int partition);
+
+  /// Committed offsets of the group, from the broker; waits out transactions that are being ended.
+  SourceOffsets committed(int partition);
+  std::int64_t committed(Source source, int partition);
+
+  /// Leaves the group's partitions to the next start of this instance (static membership).
+  void close();
+
+ private:
+  friend class TransactionalSink;  // takes the group metadata for a commit
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidemark

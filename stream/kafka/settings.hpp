@@ -1,0 +1,41 @@
+// What the Kafka room needs to know, filled from the configuration by stream/pipeline. Plain data;
+// it is copied by whoever needs it and never changes after the start.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "kernels/data/event.hpp"
+#include "stream/encode/output.hpp"
+
+namespace tidemark {
+
+/// The sources whose topics are keyed by merchant and shared out by the consumer group. control is
+/// not among them: its one partition is read by every instance.
+inline constexpr std::array<Source, 5> keyed_sources = {
+    Source::payments, Source::invoices, Source::merchants, Source::signals, Source::feedback};
+
+/// control.v1 has one partition.
+inline constexpr int control_partition = 0;
+
+struct KafkaSettings {
+  std::string bootstrap_servers, group_id, transactional_id;
+  int connect_timeout_s = 30;
+  /// kafka.client.<property>, straight to librdkafka; wins over our own choices, but for those that
+  /// the promises rest on (see client.hpp).
+  std::map<std::string, std::string> client;
+  /// By Source and OutputTopic. An empty name means that the topic is not used.
+  std::array<std::string, source_count> input_topics;
+  std::array<std::string, output_topic_count> output_topics;
+  bool latency_profile = false;
+
+  const std::string& input(Source source) const {
+    return input_topics[static_cast<std::size_t>(source)];
+  }
+  const std::string& output(OutputTopic topic) const {
+    return output_topics[static_cast<std::size_t>(topic)];
+  }
+};
+
+}  // namespace tidemark
