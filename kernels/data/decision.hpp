@@ -62,6 +62,8 @@ struct AlertDecision {
   AlertState state = AlertState::opened;
   AlertTier tier = AlertTier::blue;
   std::array<double, 5> numbers{};
+  double baseline = 0;             // mean of the 8 full weeks before the two that fell
+  std::uint8_t readings = 0;       // that hold: 1 week on week, 2 against the baseline
 };
 
 /// What the decisions of the past left behind in a merchant; part of the state, hashed with it.
@@ -70,15 +72,15 @@ struct DecisionState {
   std::int64_t limit_minor = 0;
   std::uint32_t limit_version = 0;
   std::uint32_t alert_sequence = 0;
-  std::int32_t alert_week = 0;     // the week in which the open alert was last evaluated
+  std::int32_t alert_week = 0;     // the last week in which the rule of the open alert held
   std::int32_t price_bps = 0;
   LimitStatus status = LimitStatus::none;
   std::uint8_t tier = 0;
-  std::uint8_t alert_open = 0;
+  std::uint8_t alert_open = 0;     // 0 none, else 1 + AlertTier of the open alert
   std::uint8_t frozen = 0;         // by control event
   std::uint32_t currency = 0;
   std::int64_t score_bits = 0;     // of the credit score behind the published limit
-  std::int64_t reserved = 0;
+  std::int64_t reference_bits = 0; // takings before the fall of the open alert, as a double
 };
 static_assert(sizeof(DecisionState) == 56);
 

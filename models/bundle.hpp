@@ -1,0 +1,45 @@
+// A model bundle: a directory with a manifest, the forests, the policy and the reason table,
+// checked as a whole when it is loaded and immutable from then on. It binds model features to plan
+// columns by name; it scores nothing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/data/forest.hpp"
+#include "models/policy_config.hpp"
+#include "models/reasons.hpp"
+
+namespace tidemark {
+
+/// What the release says about one model.
+struct ModelEntry {
+  std::string role;  // "fraud", "credit"
+  std::string name, version, file, sha256;
+};
+
+struct Bundle {
+  std::string name, version;
+  Forest fraud, credit;  // credit has no trees when the bundle has none
+  std::vector<std::int32_t> fraud_columns, credit_columns;  // model feature -> plan column
+  double review_threshold = 1, block_threshold = 1;         // probabilities, after the link
+  std::vector<float> baseline;                              // [plan column], NaN = missing
+  PolicyConfig policy;
+  ReasonTable reasons;
+  std::string fingerprint;  // of the feature plan that it was trained on
+  std::vector<ModelEntry> models;
+
+  bool has_credit() const { return !credit.trees.empty(); }
+};
+
+/// Loads `dir`/manifest.yaml and everything it names. Throws UsageError, one line naming file and
+/// key: a missing file, another SHA-256, a feature that the plan does not have or in another order
+/// than the model's, another plan fingerprint, an unknown key, a wrong type.
+Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string> plan_names,
+                   std::string_view plan_fingerprint);
+
+}  // namespace tidemark
