@@ -1,0 +1,102 @@
+// The merchants of one partition: who they are, their clocks, the event ids seen and the windows.
+// Owned by one lane. admit() runs on the lane's thread; apply() spreads over a pool; nothing here
+// knows Kafka, JSON or models. One table never refers to another, so partitions move freely.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "features/plan.hpp"
+#include "kernels/data/event_batch.hpp"
+#include "kernels/data/feature_matrix.hpp"
+#include "kernels/runtime/thread_pool.hpp"
+#include "kernels/window/segment.hpp"
+
+namespace tidemark {
+
+struct MerchantTableOptions {
+  std::uint32_t merchants_max = 0;      // capacity.merchants_max
+  std::uint64_t dedup_events_max = 0;   // capacity.dedup_events_max
+  std::int64_t dedup_horizon_ms = 48LL * 3600 * 1000;
+  std::string default_zone = "UTC";     // IANA name, for merchants whose profile names none
+};
+
+/// What merchants.v1 says of a merchant; all empty before its first record and after a tombstone.
+struct MerchantProfile {
+  CurrencyCode currency = 0;
+  std::string industry, region, time_zone;
+  std::int64_t opened_at_ms = no_time;
+  std::vector<ProfileInput> inputs;
+};
+
+class MerchantTable {
+ public:
+  /// Throws UsageError for a default zone that does not exist.
+  MerchantTable(std::shared_ptr<const FeaturePlan> plan, const MerchantTableOptions& options);
+  ~MerchantTable();
+  MerchantTable(const MerchantTable&) = delete;
+  MerchantTable& operator=(const MerchantTable&) = delete;
+
+  /// Serial, in sequence order, rows [first, first + count). Finds or makes the slot of every row
+  /// that is `pending`, decides its outcome (dead_lettered no_rate, duplicate, late, else scored or
+  /// applied) and moves the merchant's clock. Only scored and applied rows get a slot. Rows with
+  /// another outcome are skipped. Control rows must not be among them. Throws RunError when the
+  /// table or the id table is full, naming the setting.
+  void admit(EventBatch& batch, std::size_t first, std::size_t count);
+
+  /// Parallel over groups: brings every scored or applied row of `segments` into its merchant's
+  /// windows, in order, and writes the features of row r, just after it, to matrix row
+  /// matrix_row[r] (UINT32_MAX: none). The matrix must have plan().names().size() features.
+  void apply(const EventBatch& batch, const Segments& segments,
+             std::span<const std::uint32_t> matrix_row, FeatureMatrix& matrix, ThreadPool& pool);
+
+  /// Makes the profile (or tombstone) of `row` the one that profile(slot) returns. The caller does
+  /// it when its own walk over a segment reaches that row, so that rows before it are decided under
+  /// the profile before it, whatever the batch size. Different slots may run concurrently. Windows,
+  /// currency and zone do not wait for this call.
+  void adopt_profile(std::uint32_t slot, const EventBatch& batch, std::size_t row);
+
+  /// One row without an event, for a sweep: windows at max(clock, at_ms). Changes nothing; may run
+  /// concurrently for any slots, but not beside apply() of the same slot.
+  void read_out(std::uint32_t slot, std::int64_t at_ms, std::span<float> out) const;
+
+  std::uint32_t size() const;
+  /// Slot of a merchant, or no_slot.
+  std::uint32_t find(std::string_view merchant_id) const;
+  std::string_view merchant_id(std::uint32_t slot) const;
+  /// The profile's currency, else that of the first accepted event that had one, else 0.
+  CurrencyCode currency(std::uint32_t slot) const;
+  /// Largest event time applied, as of the last admit().
+  std::int64_t clock_ms(std::uint32_t slot) const;
+  const MerchantProfile& profile(std::uint32_t slot) const;
+  /// True when a sum, count or sketch of this merchant hit its ceiling; it stays there, never wraps.
+  bool saturated(std::uint32_t slot) const;
+
+  /// Of the merchant's id and whole state, after apply() and adopt_profile(): independent of slot
+  /// numbers, capacities and batch split. Event ids enter as a digest of all that were accepted.
+  std::uint64_t hash(std::uint32_t slot) const;
+
+  const FeaturePlan& plan() const;
+  /// Event ids held now (expired ones may be among them until the next clean-up).
+  std::uint64_t dedup_events() const;
+  /// Bytes allocated now.
+  std::size_t bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The bound of memory that a configuration asks for, printed before the start.
+struct MemoryPlan {
+  std::size_t merchants_bytes = 0;
+  std::size_t dedup_bytes = 0;
+};
+MemoryPlan memory_plan(const FeaturePlan& plan, const MerchantTableOptions& options);
+
+}  // namespace tidemark

@@ -1,0 +1,64 @@
+// A compiled feature spec: what each column means, and where the numbers behind it live in a
+// merchant's record. Immutable after load and shared by all threads and partitions. It holds no
+// merchant; merchant_table.hpp does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "features/spec.hpp"
+#include "kernels/window/window_plan.hpp"
+
+namespace tidemark {
+
+/// What `tidemark features` prints of one column.
+struct FeatureInfo {
+  std::string name;
+  std::string formula;
+  std::string window;  // empty for fields of the event
+  std::string label;   // exact, bucket(1 day), sketch(5%)
+  std::size_t bytes_per_merchant = 0;  // accumulators that this column alone or first asked for
+};
+
+class FeaturePlan {
+ public:
+  /// Reads and compiles a spec. Throws UsageError "file:line:column: what" for whatever does not
+  /// fit: unknown keys, wrong types, unknown names, windows that no ring holds.
+  static std::shared_ptr<const FeaturePlan> load(const std::filesystem::path& yaml);
+  /// The same from text; `origin` stands for the file in messages.
+  static std::shared_ptr<const FeaturePlan> parse(std::string_view text, std::string_view origin);
+
+  /// Columns in the order of the spec.
+  std::span<const std::string> names() const { return names_; }
+  /// Column of a name, -1 if absent.
+  int column(std::string_view name) const;
+  /// Hex SHA-256 of everything in the spec that changes bits. Comments and layout do not.
+  const std::string& fingerprint() const { return fingerprint_; }
+  /// Bytes that one more merchant takes: record, index entry, bookkeeping. Without its id beyond
+  /// 24 bytes, its profile and its event ids.
+  std::size_t bytes_per_merchant() const;
+  std::span<const FeatureInfo> table() const { return table_; }
+
+  const FeatureSpec& spec() const { return spec_; }
+  /// Points into this plan; valid as long as it lives.
+  const WindowPlanView& windows() const { return view_; }
+
+ private:
+  FeaturePlan() = default;
+  friend class PlanBuilder;
+
+  FeatureSpec spec_;
+  std::vector<std::string> names_;
+  std::string fingerprint_;
+  std::vector<FeatureInfo> table_;
+  WindowPlan plan_;
+  WindowPlanView view_;
+};
+
+}  // namespace tidemark
