@@ -1,6 +1,9 @@
 # What a builder can choose, and the flags that every target gets.
 option(TIDEMARK_CUDA "Build the CUDA drivers (needs nvcc 13)" OFF)
 set(TIDEMARK_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
+if(DEFINED ENV{TIDEMARK_DEPS})
+  set(TIDEMARK_DEPS "$ENV{TIDEMARK_DEPS}" CACHE PATH "Where tools/setup put what apt does not have")
+endif()
 set(TIDEMARK_DEPS "$ENV{HOME}/.cache/tidemark" CACHE PATH "Where tools/setup put what apt does not have")
 set(TIDEMARK_CUDART_TEST_DIR "" CACHE PATH
     "Folder with a libcudart.so.13 that the gpu tests load (a PTX runner where there is no device)")
