@@ -81,8 +81,9 @@ struct DecisionState {
   std::uint32_t currency = 0;
   std::int64_t score_bits = 0;     // of the credit score behind the published limit
   std::int64_t reference_bits = 0; // takings before the fall of the open alert, as a double
+  std::int64_t clock_ms = 0;       // largest event time decided so far
 };
-static_assert(sizeof(DecisionState) == 56);
+static_assert(sizeof(DecisionState) == 64);
 
 /// The decisions of one engine batch, in sequence order within each kind.
 struct DecisionBatch {

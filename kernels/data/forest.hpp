@@ -31,7 +31,10 @@ struct ForestTree {
   std::int32_t output = 0;           // which of the outputs it adds to
 };
 
-enum class Link : std::uint8_t { identity, logistic, exponential, softmax, signed_square };
+enum class Link : std::uint8_t {
+  identity, logistic, exponential, softmax, signed_square,
+  softplus,  // log(1 + exp(s))
+};
 
 struct Forest {
   std::vector<ForestTree> trees;

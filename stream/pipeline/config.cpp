@@ -1,0 +1,146 @@
+// See config.hpp. The one place that knows names, ranges and defaults of settings.
+#include "stream/pipeline/config.hpp"
+
+#include <thread>
+
+#include "kernels/base/failure.hpp"
+#include "kernels/base/strict_yaml.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr std::int64_t hour_ms = 3'600'000;
+
+/// Splits "kafka.client.security.protocol" into kafka, client, security.protocol: the names of
+/// librdkafka's properties have dots of their own.
+std::vector<std::string> split_path(const std::string& path) {
+  static const std::string client = "kafka.client.";
+  if (path.starts_with(client)) return {"kafka", "client", path.substr(client.size())};
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t dot; (dot = path.find('.', begin)) != std::string::npos; begin = dot + 1) {
+    parts.push_back(path.substr(begin, dot - begin));
+  }
+  parts.push_back(path.substr(begin));
+  return parts;
+}
+
+void apply_override(YAML::Node root, const std::string& option) {
+  const std::size_t equals = option.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError("--set " + option + ": expected path.to.key=value");
+  }
+  YAML::Node at = root;
+  const auto parts = split_path(option.substr(0, equals));
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    YAML::Node next = at[parts[i]];
+    if (!next.IsDefined() || next.IsNull()) {
+      at[parts[i]] = YAML::Node(YAML::NodeType::Map);
+      next.reset(at[parts[i]]);
+    }
+    if (!next.IsMap()) throw UsageError("--set " + option + ": '" + parts[i] + "' is no mapping");
+    at.reset(next);
+  }
+  at[parts.back()] = option.substr(equals + 1);
+}
+
+void read_batching(YamlMap& root, Config& config) {
+  config.profile = root.text("profile", "throughput");
+  if (config.profile != "latency" && config.profile != "throughput") {
+    root.fail("profile", "expected latency or throughput, got '" + config.profile + "'");
+  }
+  const bool latency = config.profile == "latency";
+  YamlMap batch = root.map("batch");
+  config.batch_events_max = static_cast<std::size_t>(
+      batch.integer("events_max", latency ? 2'000 : 10'000, 1, 4'000'000));
+  batch.done();
+  YamlMap transaction = root.map("transaction");
+  config.transaction_events_max = static_cast<std::size_t>(
+      transaction.integer("events_max", latency ? 10'000 : 50'000, 1, 1'000'000));
+  config.transaction_ms_max =
+      static_cast<int>(transaction.integer("ms_max", latency ? 20 : 200, 1, 10'000));
+  transaction.done();
+  YamlMap merge = root.map("merge");
+  config.merge_idle_ms = static_cast<int>(merge.integer("idle_ms", latency ? 5 : 50, 0, 60'000));
+  merge.done();
+}
+
+void read_kafka(YamlMap& root, Config& config) {
+  KafkaSettings& kafka = config.kafka;
+  YamlMap map = root.map("kafka");
+  kafka.bootstrap_servers = map.text("bootstrap_servers", "127.0.0.1:9092");
+  kafka.group_id = map.text("group_id", "tidemark");
+  kafka.transactional_id = map.text("transactional_id", "tidemark-0");
+  kafka.connect_timeout_s = static_cast<int>(map.integer("connect_timeout_s", 30, 1, 3'600));
+  kafka.latency_profile = config.profile == "latency";
+  YamlMap client = map.map("client");
+  for (const std::string& key : client.keys()) kafka.client[key] = client.text(key);
+  YamlMap topics = map.map("topics");
+  for (int i = 0; i < source_count; ++i) {
+    const std::string name{name_of(static_cast<Source>(i))};
+    kafka.input_topics[static_cast<std::size_t>(i)] = topics.text(name, name + ".v1");
+  }
+  for (int i = 0; i < output_topic_count; ++i) {
+    const std::string name{name_of(static_cast<OutputTopic>(i))};
+    kafka.output_topics[static_cast<std::size_t>(i)] = topics.text(name, name + ".v1");
+  }
+  topics.done();
+  map.done();
+}
+
+void read_time(YamlMap& root, Config& config) {
+  YamlMap time = root.map("time");
+  config.zone = time.text("zone", "UTC");
+  config.future_tolerance_ms = time.integer("future_tolerance_h", 24, 0, 24 * 366) * hour_ms;
+  config.dedup_horizon_ms = time.integer("dedup_horizon_h", 48, 0, 24 * 366) * hour_ms;
+  config.sweep_interval_ms = time.integer("sweep_interval_h", 24, 0, 24 * 366) * hour_ms;
+  time.done();
+}
+
+}  // namespace
+
+Config load_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  YAML::Node tree;
+  YamlMap root = YamlMap::load(file);
+  if (!overrides.empty()) {
+    tree = YAML::LoadFile(file.string());
+    for (const std::string& option : overrides) apply_override(tree, option);
+    root = YamlMap(tree, file.string());
+  }
+  Config config;
+  config.file = file.string();
+  YamlMap features = root.map("features");
+  config.features_spec = features.text("spec");
+  features.done();
+  config.bundle = root.text("bundle");
+  config.backend = root.text("backend", "auto");
+  if (config.backend != "auto" && config.backend != "cpu" && config.backend != "cuda") {
+    root.fail("backend", "expected auto, cpu or cuda, got '" + config.backend + "'");
+  }
+  config.threads = static_cast<int>(root.integer("threads", 0, 0, 1'024));
+  if (config.threads == 0) {
+    config.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  }
+  read_batching(root, config);
+  YamlMap capacity = root.map("capacity");
+  config.merchants_max =
+      static_cast<std::uint32_t>(capacity.integer("merchants_max", 1'000'000, 1, 1'000'000'000));
+  config.dedup_events_max = static_cast<std::uint64_t>(
+      capacity.integer("dedup_events_max", 50'000'000, 1, 10'000'000'000));
+  config.value_bytes_max =
+      static_cast<std::size_t>(capacity.integer("value_bytes_max", 1 << 20, 1'024, 64 << 20));
+  capacity.done();
+  read_time(root, config);
+  YamlMap checkpoint = root.map("checkpoint");
+  config.checkpoint_directory = checkpoint.text("directory", "");
+  checkpoint.done();
+  YamlMap http = root.map("http");
+  config.http_host = http.text("host", "127.0.0.1");
+  config.http_port = static_cast<int>(http.integer("port", 0, 0, 65'535));
+  http.done();
+  read_kafka(root, config);
+  root.done();
+  return config;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,78 @@
+// See lane.hpp.
+#include "stream/pipeline/lane.hpp"
+
+#include <xxhash.h>
+
+#include <bit>
+
+namespace tidemark {
+namespace {
+
+std::uint64_t mix(std::uint64_t seed, const void* bytes, std::size_t count) {
+  return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
+std::uint64_t mix(std::uint64_t seed, std::string_view text) {
+  return mix(seed + 1, text.data(), text.size());
+}
+
+}  // namespace
+
+void Lane::adopt_new_merchants() {
+  const std::uint32_t before = static_cast<std::uint32_t>(decisions.size());
+  const std::uint32_t size = table.size();
+  if (size == before) return;
+  decisions.resize(size);
+  zones_.resize(size, default_zone_);
+  touched_flag_.resize(size, 0);
+  merchant_hash_.resize(size, 0);
+  if (freezes_waiting.empty()) return;
+  for (std::uint32_t slot = before; slot < size; ++slot) {
+    const auto found = freezes_waiting.find(table.merchant_id(slot));
+    if (found == freezes_waiting.end()) continue;
+    decisions[slot].frozen = 1;
+    freezes_waiting.erase(found);
+  }
+}
+
+void Lane::adopt_profile(std::uint32_t slot, const EventBatch& rows, std::size_t row) {
+  table.adopt_profile(slot, rows, row);
+  const std::string& name = table.profile(slot).time_zone;
+  const Zone* zone = name.empty() ? nullptr : find_zone(name);
+  zones_[slot] = zone != nullptr ? zone : default_zone_;
+}
+
+std::uint64_t Lane::state_hash() {
+  // A sum does not depend on the order of merchants, so one that changed is taken out and put in.
+  for (const std::uint32_t slot : touched_) {
+    const std::uint64_t now =
+        mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
+    merchants_hash_ += now - merchant_hash_[slot];
+    merchant_hash_[slot] = now;
+    touched_flag_[slot] = 0;
+  }
+  touched_.clear();
+  std::uint64_t hash = merchants_hash_;
+  const std::int64_t tick = tick_ms.value_or(no_time);
+  hash = mix(hash, &tick, sizeof tick);
+  hash += frozen ? 0x9e3779b97f4a7c15ULL : 0;
+  for (const std::string& id : freezes_waiting) hash = mix(hash, id);
+  for (const Overlay& overlay : overlays) {
+    hash = mix(mix(hash, overlay.region), overlay.industry);
+    const auto bits = std::bit_cast<std::uint64_t>(overlay.factor);
+    hash = mix(hash, &bits, sizeof bits);
+  }
+  return hash;
+}
+
+double Lane::overlay_factor(const MerchantProfile& profile) const {
+  double factor = 1;
+  for (const Overlay& overlay : overlays) {
+    const bool fits = (overlay.region.empty() || overlay.region == profile.region) &&
+                      (overlay.industry.empty() || overlay.industry == profile.industry);
+    if (fits) factor *= overlay.factor;
+  }
+  return factor;
+}
+
+}  // namespace tidemark

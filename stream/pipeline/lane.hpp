@@ -1,0 +1,87 @@
+// A lane: all that one partition number owns. Its sources meet here, its merchants live here, its
+// outcomes are counted here. One engine works on it at a time; lanes share nothing, so a lane can
+// be dropped and rebuilt by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "features/merchant_table.hpp"
+#include "kernels/base/civil_time.hpp"
+#include "kernels/data/decision.hpp"
+#include "stream/kafka/journal.hpp"
+#include "stream/pipeline/accounting.hpp"
+#include "stream/pipeline/merge.hpp"
+
+namespace tidemark {
+
+/// A temporary policy for a region or sector (rule R40): multiplies limits there.
+struct Overlay {
+  std::string region, industry;  // empty = all
+  double factor = 1;
+  bool operator<(const Overlay& other) const {
+    return std::tie(region, industry) < std::tie(other.region, other.industry);
+  }
+};
+
+class Lane {
+ public:
+  Lane(int partition, std::shared_ptr<const FeaturePlan> plan, const MerchantTableOptions& options,
+       std::chrono::milliseconds merge_idle)
+      : partition_(partition),
+        default_zone_(find_zone(options.default_zone)),
+        merge(merge_idle),
+        table(std::move(plan), options) {}
+
+  int partition() const { return partition_; }
+
+  /// Brings `decisions` and the bookkeeping to the table's size; pending freezes find their new
+  /// merchants. Call after every admit().
+  void adopt_new_merchants();
+  /// Makes the profile of `row` the one that decisions see from here on. Any thread, one a slot.
+  void adopt_profile(std::uint32_t slot, const EventBatch& rows, std::size_t row);
+  /// Day number of an instant in the zone of the merchant's adopted profile.
+  std::int32_t local_day(std::uint32_t slot, std::int64_t at_ms) const {
+    const ZoneView& zone = zones_[slot]->view();
+    return day_of_local_ms(at_ms + zone_offset_ms(zone, at_ms));
+  }
+  /// The merchant's state is about to change: its hash is stale.
+  void touch(std::uint32_t slot) {
+    if (!touched_flag_[slot]) {
+      touched_flag_[slot] = 1;
+      touched_.push_back(slot);
+    }
+  }
+  /// Hash of the whole lane: merchants, decisions, tick, freezes and overlays. Independent of slot
+  /// numbers and of how the input was split. Costs one hash per merchant touched since the last.
+  std::uint64_t state_hash();
+  /// Product of the overlays that fit.
+  double overlay_factor(const MerchantProfile& profile) const;
+
+ private:
+  int partition_;
+  const Zone* default_zone_;
+  std::vector<const Zone*> zones_;  // [slot]
+  std::vector<std::uint32_t> touched_;
+  std::vector<std::uint8_t> touched_flag_;
+  std::vector<std::uint64_t> merchant_hash_;
+  std::uint64_t merchants_hash_ = 0;
+
+ public:
+  SourceMerge merge;
+  MerchantTable table;
+  std::vector<DecisionState> decisions;  // [slot]
+  std::optional<std::int64_t> tick_ms;   // the last tick that was passed
+  bool frozen = false;                   // all merchants, by control event
+  std::set<std::string, std::less<>> freezes_waiting;  // merchants frozen before their first event
+  std::set<Overlay> overlays;
+  SourceCounts counts{};                 // since the start of this process
+  JournalRecord journal;                 // since the last commit
+  std::uint64_t journal_rows = 0;        // rows in it
+};
+
+}  // namespace tidemark

@@ -1,0 +1,45 @@
+// See loaded_release.hpp.
+#include "stream/pipeline/loaded_release.hpp"
+
+#include <fstream>
+#include <iterator>
+
+namespace tidemark {
+namespace {
+
+std::string read_text(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backend,
+                                            Provenance provenance) {
+  auto loaded = std::make_unique<LoadedRelease>();
+  loaded->plan = FeaturePlan::load(config.features_spec);
+  const auto names = loaded->plan->names();
+  loaded->bundle = load_bundle(config.bundle, names, loaded->plan->fingerprint());
+  const Bundle& bundle = loaded->bundle;
+  loaded->policy = std::make_unique<Policy>(bundle, names);
+  loaded->fraud = make_forest_scorer(bundle.fraud, bundle.fraud_columns, backend);
+  if (bundle.has_credit()) {
+    loaded->credit = make_forest_scorer(bundle.credit, bundle.credit_columns, backend);
+  }
+  loaded->release = make_release(bundle, loaded->plan->fingerprint(),
+                                 read_text(config.features_spec), TIDEMARK_VERSION);
+  EncoderNames words;
+  for (std::size_t s = 0; s < source_count; ++s) {
+    words.topics[s] = provenance == Provenance::kafka_topics
+                          ? config.kafka.input_topics[s]
+                          : std::string(name_of(static_cast<Source>(s)));
+  }
+  words.features.assign(names.begin(), names.end());
+  words.tiers = loaded->policy->tier_names();
+  words.reasons = bundle.reasons;
+  words.release = loaded->release.fingerprint;
+  loaded->encoder = std::make_unique<DecisionEncoder>(std::move(words));
+  return loaded;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,33 @@
+// Everything that decides, loaded and bound once: plan, forests, policy, encoder. Shared by all
+// lanes and immutable, but for the scorers' own buffers: one thread scores at a time.
+#pragma once
+
+#include <memory>
+
+#include "features/plan.hpp"
+#include "kernels/forest/scorer.hpp"
+#include "models/bundle.hpp"
+#include "models/policy.hpp"
+#include "models/release.hpp"
+#include "stream/encode/encoder.hpp"
+#include "stream/pipeline/config.hpp"
+
+namespace tidemark {
+
+/// What the `topic` of a provenance says: in file replay the source's name.
+enum class Provenance { source_names, kafka_topics };
+
+struct LoadedRelease {
+  std::shared_ptr<const FeaturePlan> plan;
+  Bundle bundle;
+  std::unique_ptr<Policy> policy;
+  std::unique_ptr<ForestScorer> fraud, credit;  // credit is null when the bundle has none
+  Release release;
+  std::unique_ptr<DecisionEncoder> encoder;
+};
+
+/// Loads the spec and the bundle that `config` names. Throws UsageError.
+std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backend,
+                                            Provenance provenance);
+
+}  // namespace tidemark
