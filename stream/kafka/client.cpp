@@ -1,0 +1,242 @@
+// Configuration, logging and ownership of librdkafka clients. librdkafka calls log_line and
+// on_error from its own threads or from poll; they only note and log.
+#include "stream/kafka/client.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark::kafka {
+
+void Destroy::operator()(rd_kafka_s* client) const {
+  rd_kafka_destroy(client);
+}
+void Destroy::operator()(rd_kafka_conf_s* conf) const {
+  rd_kafka_conf_destroy(conf);
+}
+void Destroy::operator()(rd_kafka_topic_s* topic) const {
+  rd_kafka_topic_destroy(topic);
+}
+void Destroy::operator()(rd_kafka_queue_s* queue) const {
+  rd_kafka_queue_destroy(queue);
+}
+void Destroy::operator()(rd_kafka_topic_partition_list_s* list) const {
+  rd_kafka_topic_partition_list_destroy(list);
+}
+void Destroy::operator()(rd_kafka_consumer_group_metadata_s* metadata) const {
+  rd_kafka_consumer_group_metadata_destroy(metadata);
+}
+void Destroy::operator()(rd_kafka_error_s* error) const {
+  rd_kafka_error_destroy(error);
+}
+
+void ClientWatch::note_error(const std::string& text) {
+  std::lock_guard lock(mutex_);
+  last_error_ = text;
+}
+
+std::string ClientWatch::last_error() {
+  std::lock_guard lock(mutex_);
+  return last_error_;
+}
+
+int Deadline::left_ms() const {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      end_ - std::chrono::steady_clock::now());
+  return left.count() > 0 ? static_cast<int>(left.count()) : 0;
+}
+
+void throw_unreachable(const KafkaSettings& settings, ClientWatch& watch) {
+  const std::string last = watch.last_error();
+  throw RunError(fmt::format(
+      "kafka: no broker of '{}' answered within {} s "
+      "(kafka.bootstrap_servers, kafka.connect_timeout_s){}{}",
+      settings.bootstrap_servers, settings.connect_timeout_s, last.empty() ? "" : ": ", last));
+}
+
+namespace {
+
+ClientWatch& watch_of(const rd_kafka_t* client) {
+  return *static_cast<ClientWatch*>(rd_kafka_opaque(client));
+}
+
+/// A response that never came may have taken effect on the broker (a delayed EndTxn can end a later
+/// transaction), so the sink replaces its producer after any of these.
+bool is_transport_trouble(std::string_view facility) {
+  return facility == "FAIL" || facility == "REQTMOUT" || facility == "TXNERR";
+}
+
+void log_line(const rd_kafka_t* client, int level, const char* facility, const char* text) {
+  ClientWatch& watch = watch_of(client);
+  if (is_transport_trouble(facility)) {
+    watch.transport_trouble.store(true, std::memory_order_relaxed);
+    watch.note_error(text);
+  }
+  // A property of consumers given to a producer is no matter: kafka.client.* goes to all of ours.
+  const bool minor = watch.quiet || std::strcmp(facility, "CONFWARN") == 0;
+  const auto severity = minor        ? spdlog::level::debug
+                        : level <= 4 ? spdlog::level::warn
+                        : level <= 6 ? spdlog::level::info
+                                     : spdlog::level::debug;
+  spdlog::log(severity, "kafka {}: {}: {}", rd_kafka_name(client), facility, text);
+}
+
+void on_error(rd_kafka_t* client, int code, const char* reason, void*) {
+  ClientWatch& watch = watch_of(client);
+  const auto error = static_cast<rd_kafka_resp_err_t>(code);
+  watch.note_error(fmt::format("{} ({})", reason, rd_kafka_err2name(error)));
+  spdlog::log(watch.quiet ? spdlog::level::debug : spdlog::level::warn, "kafka {}: {}",
+              rd_kafka_name(client), reason);
+}
+
+struct Property {
+  std::string name, value;
+  bool pinned = false;  // a promise rests on it
+};
+
+/// Figures behind the numbers: batches of 4 MiB a partition and 256 MiB in all keep one thread busy
+/// without unbounded memory; a full queue is looked at again after 10 ms instead of a second.
+std::vector<Property> consumer_properties(const KafkaSettings& settings, bool group) {
+  std::vector<Property> all = {
+      {"enable.auto.commit", "false", true},
+      {"enable.auto.offset.store", "false", true},
+      {"enable.partition.eof", "true", true},
+      {"isolation.level", "read_committed", true},
+      {"auto.offset.reset", "error", true},
+      {"fetch.message.max.bytes", "4194304"},
+      {"fetch.wait.max.ms", settings.latency_profile ? "10" : "50"},
+      {"fetch.queue.backoff.ms", "10"},
+      {"queued.min.messages", group ? "300000" : "100000"},
+      {"queued.max.messages.kbytes", group ? "262144" : "16384"},
+  };
+  if (!group) return all;
+  const Property members[] = {
+      {"group.id", settings.group_id, true},
+      {"group.protocol", "classic", true},
+      // One owner for all sources of a partition number: range gives that, no sticky one does.
+      {"partition.assignment.strategy", "range", true},
+      {"group.instance.id", settings.transactional_id},
+      {"session.timeout.ms", "6000"},
+      {"heartbeat.interval.ms", "1500"},
+  };
+  all.insert(all.end(), std::begin(members), std::end(members));
+  return all;
+}
+
+std::vector<Property> producer_properties(const KafkaSettings& settings) {
+  return {
+      {"transactional.id", settings.transactional_id, true},
+      {"enable.idempotence", "true", true},
+      {"partitioner", "murmur2_random", true},
+      // An abandoned transaction hides everything behind it from readers for so long.
+      {"transaction.timeout.ms", "20000"},
+      {"compression.codec", "lz4"},
+      {"linger.ms", settings.latency_profile ? "0" : "5"},
+      {"queue.buffering.max.messages", "1000000"},
+      {"queue.buffering.max.kbytes", "524288"},
+      {"batch.size", "1000000"},
+      {"batch.num.messages", "50000"},
+      {"message.max.bytes", std::to_string(record_bytes_max)},
+  };
+}
+
+std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind) {
+  std::vector<Property> all;
+  if (kind == ClientKind::group_consumer) all = consumer_properties(settings, true);
+  if (kind == ClientKind::reader) all = consumer_properties(settings, false);
+  if (kind == ClientKind::producer) all = producer_properties(settings);
+  all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
+  if (!settings.transactional_id.empty()) all.push_back({"client.id", settings.transactional_id});
+  all.push_back({"socket.nagle.disable", "true"});
+  all.push_back({"log.connection.close", "false"});
+  return all;
+}
+
+void set(rd_kafka_conf_t* conf, const std::string& label, const std::string& name,
+         const std::string& value) {
+  std::array<char, 512> why{};
+  if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size()) !=
+      RD_KAFKA_CONF_OK) {
+    throw UsageError(fmt::format("{}: {}", label, why.data()));
+  }
+}
+
+/// Properties that belong to one kind of client only; the others would refuse to start with them.
+bool concerns(ClientKind kind, const std::string& name) {
+  const bool producer = kind == ClientKind::producer;
+  const bool member = kind == ClientKind::group_consumer;
+  if (name.rfind("transaction", 0) == 0 || name == "enable.idempotence") return producer;
+  if (name.rfind("group.", 0) == 0 || name == "session.timeout.ms" ||
+      name == "heartbeat.interval.ms" || name == "max.poll.interval.ms") {
+    return member;
+  }
+  return true;
+}
+
+const char* setting_of(const std::string& property) {
+  if (property == "bootstrap.servers") return "kafka.bootstrap_servers";
+  if (property == "group.id") return "kafka.group_id";
+  return property == "transactional.id" ? "kafka.transactional_id" : nullptr;
+}
+
+/// Checked on every kind of client, so that a wrong property stops the first one that is made.
+void check_pinned(const KafkaSettings& settings) {
+  std::vector<Property> all = consumer_properties(settings, true);
+  for (Property& p : producer_properties(settings)) all.push_back(std::move(p));
+  all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
+  for (const Property& p : all) {
+    const auto given = settings.client.find(p.name);
+    if (!p.pinned || given == settings.client.end() || given->second == p.value) continue;
+    if (const char* setting = setting_of(p.name)) {
+      throw UsageError(fmt::format("kafka.client.{}: set {} instead", p.name, setting));
+    }
+    throw UsageError(
+        fmt::format("kafka.client.{}: must stay '{}', exactly-once rests on it", p.name, p.value));
+  }
+}
+
+}  // namespace
+
+ConfHandle make_conf(const KafkaSettings& settings, ClientKind kind, ClientWatch& watch) {
+  if (settings.bootstrap_servers.empty()) throw UsageError("kafka.bootstrap_servers is empty");
+  if (kind == ClientKind::group_consumer && settings.group_id.empty()) {
+    throw UsageError("kafka.group_id is empty");
+  }
+  if (kind == ClientKind::producer && settings.transactional_id.empty()) {
+    throw UsageError("kafka.transactional_id is empty");
+  }
+  check_pinned(settings);
+  watch.quiet = kind == ClientKind::reader || kind == ClientKind::admin;
+  ConfHandle conf(rd_kafka_conf_new());
+  rd_kafka_conf_set_opaque(conf.get(), &watch);
+  rd_kafka_conf_set_log_cb(conf.get(), log_line);
+  rd_kafka_conf_set_error_cb(conf.get(), on_error);
+  for (const Property& p : properties(settings, kind)) {
+    const char* setting = setting_of(p.name);
+    set(conf.get(), setting ? setting : p.name, p.name, p.value);
+  }
+  ConfHandle scratch(rd_kafka_conf_new());  // names and values are checked for every kind
+  for (const auto& [name, value] : settings.client) {
+    set(concerns(kind, name) ? conf.get() : scratch.get(), "kafka.client." + name, name, value);
+  }
+  return conf;
+}
+
+ClientHandle make_client(ConfHandle conf, ClientKind kind) {
+  const bool consumes = kind == ClientKind::group_consumer || kind == ClientKind::reader;
+  std::array<char, 512> why{};
+  rd_kafka_t* client = rd_kafka_new(consumes ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(),
+                                    why.data(), why.size());
+  if (client == nullptr) throw UsageError(fmt::format("kafka.client: {}", why.data()));
+  (void)conf.release();  // the client owns it now
+  return ClientHandle(client);
+}
+
+}  // namespace tidemark::kafka

@@ -1,0 +1,401 @@
+// The transactional producer. Error classes follow librdkafka's: retriable calls are called again,
+// abortable ones end in an abort, fatal ones in a new producer (whose init ends what the old one
+// left), fencing in RunError. The outcome of an uncertain commit is for the broker to tell: every
+// way but a clean commit reports `aborted`, and the caller re-reads the committed offsets.
+#include "stream/kafka/transaction.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "kernels/base/failure.hpp"
+#include "stream/kafka/client.hpp"
+#include "stream/kafka/consumer_impl.hpp"
+
+namespace tidemark {
+
+using kafka::Deadline;
+using kafka::ErrorHandle;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+enum class ErrorClass { none, retriable, abortable, fatal, fenced };
+
+ErrorClass classify(const ErrorHandle& error) {
+  if (!error) return ErrorClass::none;
+  const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+  if (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+      code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH) {
+    return ErrorClass::fenced;
+  }
+  if (rd_kafka_error_is_fatal(error.get())) return ErrorClass::fatal;
+  if (rd_kafka_error_txn_requires_abort(error.get())) return ErrorClass::abortable;
+  return rd_kafka_error_is_retriable(error.get()) ? ErrorClass::retriable : ErrorClass::fatal;
+}
+
+std::string text_of(const ErrorHandle& error) {
+  return fmt::format("{}: {}", rd_kafka_error_name(error.get()),
+                     rd_kafka_error_string(error.get()));
+}
+
+/// Errors that the same records will meet again: going back and trying would never end.
+bool is_permanent(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+constexpr int retries_max = 64;  // of one call; each has waited for its own timeout already
+
+}  // namespace
+
+struct TransactionalSink::Impl {
+  explicit Impl(const KafkaSettings& given) : settings(given) { open(); }
+
+  ~Impl() { close(); }
+
+  void open() {
+    watch.owner = this;
+    kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::producer, watch);
+    // Without a delivery report flush polls in steps of 10 ms: it more than doubles a commit.
+    rd_kafka_conf_set_dr_msg_cb(
+        conf.get(), [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
+          if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+          static_cast<Impl*>(static_cast<kafka::ClientWatch*>(opaque)->owner)->note_undelivered(*m);
+        });
+    client = kafka::make_client(std::move(conf), kafka::ClientKind::producer);
+    for (std::size_t i = 0; i < topics.size(); ++i) {
+      const std::string& name = settings.output_topics[i];
+      if (!name.empty()) {
+        topics[i].reset(rd_kafka_topic_new(client.get(), name.c_str(), nullptr));
+      }
+    }
+  }
+
+  /// What is still queued belongs to a transaction that will never be committed.
+  void close() {
+    if (!client) return;
+    rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    for (auto& topic : topics) topic.reset();
+    client.reset();
+  }
+
+  void note_undelivered(const rd_kafka_message_t& message) {
+    if (undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    undelivered = message.err;
+    undelivered_text = fmt::format("{}: a record of {} bytes: {}", rd_kafka_topic_name(message.rkt),
+                                   message.len, rd_kafka_message_errstr(&message));
+  }
+
+  [[noreturn]] void throw_fenced(const std::string& why) const {
+    throw RunError(
+        fmt::format("fenced: another instance uses transactional id '{}' "
+                    "(kafka.transactional_id), or this one slept past transaction.timeout.ms: {}",
+                    settings.transactional_id, why));
+  }
+
+  void init();
+  void recycle(const std::string& why);
+  void begin();
+  void add(const OutputBatch& batch, const OutputRecord& record);
+  rd_kafka_resp_err_t try_add(const OutputBatch& batch, const OutputRecord& record);
+  rd_kafka_resp_err_t try_add_letter(const OutputBatch& batch, const OutputRecord& record);
+  template <typename Call>
+  ErrorHandle persist(Call call);
+  CommitResult end_badly(const ErrorHandle& error, const char* call);
+  void drop(const std::string& reason);
+  void settle();
+
+  KafkaSettings settings;
+  kafka::ClientWatch watch;  // before the client, which points at it
+  kafka::ClientHandle client;
+  std::array<kafka::TopicHandle, output_topic_count> topics;
+  bool in_transaction = false;
+  std::string failed;  // the transaction cannot be committed any more, and why
+  rd_kafka_resp_err_t undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+  std::string undelivered_text;
+  Clock::time_point began;
+  std::size_t records = 0;
+  std::uint64_t bytes = 0;
+  Counters counters;
+};
+
+void TransactionalSink::Impl::init() {
+  const Deadline deadline(settings);
+  while (true) {
+    const ErrorHandle error(
+        rd_kafka_init_transactions(client.get(), std::max(1, deadline.slice_ms(5000))));
+    if (!error) return;
+    rd_kafka_poll(client.get(), 0);  // error callbacks fill in what the brokers said
+    switch (classify(error)) {
+      case ErrorClass::fenced:
+        throw_fenced(text_of(error));
+      case ErrorClass::retriable:
+        break;
+      default:
+        throw RunError(fmt::format("kafka: transactional id '{}' cannot be used: {}",
+                                   settings.transactional_id, text_of(error)));
+    }
+    if (deadline.over()) kafka::throw_unreachable(settings, watch);
+  }
+}
+
+/// A new producer bumps the epoch: whatever the old one still has under way is refused from now on.
+void TransactionalSink::Impl::recycle(const std::string& why) {
+  spdlog::info("kafka: a new producer for '{}': {}", settings.transactional_id, why);
+  ++counters.recycles;
+  close();
+  watch.transport_trouble.store(false, std::memory_order_relaxed);
+  open();
+  init();
+}
+
+void TransactionalSink::Impl::begin() {
+  watch.transport_trouble.store(false, std::memory_order_relaxed);
+  failed.clear();
+  undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+  ErrorHandle error(rd_kafka_begin_transaction(client.get()));
+  if (error) {
+    if (classify(error) == ErrorClass::fenced) throw_fenced(text_of(error));
+    recycle(text_of(error));
+    error.reset(rd_kafka_begin_transaction(client.get()));
+    if (error) throw RunError("kafka: a transaction cannot be begun: " + text_of(error));
+  }
+  in_transaction = true;
+  records = 0;
+  bytes = 0;
+  began = Clock::now();
+}
+
+rd_kafka_resp_err_t TransactionalSink::Impl::try_add(const OutputBatch& batch,
+                                                     const OutputRecord& record) {
+  rd_kafka_topic_s* topic = topics[static_cast<std::size_t>(record.topic)].get();
+  const std::string_view key = batch.key(record);
+  const std::string_view value = batch.value(record);
+  // librdkafka takes no const value; with F_COPY it only reads it.
+  void* bytes_in = record.null_value ? nullptr : const_cast<char*>(value.data());
+  const int sent = rd_kafka_produce(
+      topic, record.partition, RD_KAFKA_MSG_F_COPY, bytes_in, record.null_value ? 0 : value.size(),
+      record.null_key ? nullptr : key.data(), record.null_key ? 0 : key.size(), nullptr);
+  return sent == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
+rd_kafka_resp_err_t TransactionalSink::Impl::try_add_letter(const OutputBatch& batch,
+                                                            const OutputRecord& record) {
+  const LetterHeaders& letter = batch.letters[static_cast<std::size_t>(record.letter)];
+  const std::string partition = std::to_string(letter.partition);
+  const std::string offset = std::to_string(letter.offset);
+  const std::string& topic = settings.input(letter.source);
+  const std::string_view key = batch.key(record);
+  const std::string_view value = batch.value(record);
+  void* bytes_in = record.null_value ? nullptr : const_cast<char*>(value.data());
+  const auto header = [](const char* name, const std::string& text) {
+    rd_kafka_vu_t vu{};
+    vu.vtype = RD_KAFKA_VTYPE_HEADER;
+    vu.u.header = {name, text.data(), static_cast<ssize_t>(text.size())};
+    return vu;
+  };
+  std::array<rd_kafka_vu_t, 10> vus{};
+  vus[0].vtype = RD_KAFKA_VTYPE_RKT;
+  vus[0].u.rkt = topics[static_cast<std::size_t>(record.topic)].get();
+  vus[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  vus[1].u.i32 = record.partition;
+  vus[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  vus[2].u.i = RD_KAFKA_MSG_F_COPY;
+  vus[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  vus[3].u.mem = {bytes_in, record.null_value ? 0 : value.size()};
+  vus[4].vtype = RD_KAFKA_VTYPE_KEY;
+  vus[4].u.mem = {record.null_key ? nullptr : const_cast<char*>(key.data()),
+                  record.null_key ? 0 : key.size()};
+  vus[5] = header("error", letter.error);
+  vus[6] = header("message", letter.message);
+  vus[7] = header("topic", topic);
+  vus[8] = header("partition", partition);
+  vus[9] = header("offset", offset);
+  const ErrorHandle error(rd_kafka_produceva(client.get(), vus.data(), vus.size()));
+  return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void TransactionalSink::Impl::add(const OutputBatch& batch, const OutputRecord& record) {
+  if (!topics[static_cast<std::size_t>(record.topic)]) {
+    throw std::logic_error(fmt::format("no topic is configured for {}", name_of(record.topic)));
+  }
+  constexpr int wait_ms = 20;
+  for (int waited_ms = 0;; waited_ms += wait_ms) {
+    const rd_kafka_resp_err_t error =
+        record.letter >= 0 ? try_add_letter(batch, record) : try_add(batch, record);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+      throw RunError(
+          fmt::format("{}: a record of {} bytes is over message.max.bytes; raise "
+                      "kafka.client.message.max.bytes and the topic's max.message.bytes",
+                      settings.output(record.topic), record.value_bytes));
+    }
+    // The queue drains, or its records time out and the transaction fails: this loop ends.
+    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || waited_ms > 120'000) {
+      failed = fmt::format("{}: {}", settings.output(record.topic), rd_kafka_err2str(error));
+      return;
+    }
+    ++counters.queue_full_waits;
+    rd_kafka_poll(client.get(), wait_ms);
+  }
+  ++records;
+  bytes += record.value_bytes + record.key_bytes;
+}
+
+/// Calls again while librdkafka says that the same call may be resumed.
+template <typename Call>
+ErrorHandle TransactionalSink::Impl::persist(Call call) {
+  for (int attempt = 0;; ++attempt) {
+    ErrorHandle error(call());
+    if (classify(error) != ErrorClass::retriable || attempt == retries_max) return error;
+    spdlog::debug("kafka: called again after {}", text_of(error));
+    rd_kafka_poll(client.get(), 20);
+  }
+}
+
+void TransactionalSink::Impl::drop(const std::string& reason) {
+  in_transaction = false;
+  ++counters.aborts;
+  spdlog::warn("kafka: transaction of '{}' aborted: {}", settings.transactional_id, reason);
+  const ErrorHandle error =
+      persist([this] { return rd_kafka_abort_transaction(client.get(), -1); });
+  const ErrorClass kind = classify(error);
+  if (kind == ErrorClass::fenced) throw_fenced(text_of(error));
+  if (kind != ErrorClass::none) {
+    recycle(fmt::format("its abort failed ({})", text_of(error)));
+  } else {
+    settle();
+  }
+  if (is_permanent(undelivered)) {
+    throw RunError(fmt::format("kafka refuses a record for good: {}", undelivered_text));
+  }
+}
+
+/// librdkafka speaks no KIP-890: after trouble on the wire a late request of this producer could
+/// end a later transaction, so it gets no later one.
+void TransactionalSink::Impl::settle() {
+  if (watch.transport_trouble.exchange(false, std::memory_order_relaxed)) {
+    recycle("connection trouble inside a transaction");
+  }
+}
+
+CommitResult TransactionalSink::Impl::end_badly(const ErrorHandle& error, const char* call) {
+  std::string reason = fmt::format("{}: {}", call, text_of(error));
+  if (!undelivered_text.empty() && undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    reason += "; " + undelivered_text;
+  }
+  switch (classify(error)) {
+    case ErrorClass::fenced:
+      in_transaction = false;
+      throw_fenced(text_of(error));
+    case ErrorClass::fatal:
+      in_transaction = false;
+      ++counters.aborts;
+      spdlog::warn("kafka: transaction of '{}' ended uncertain: {}", settings.transactional_id,
+                   reason);
+      recycle(reason);
+      break;
+    default:
+      drop(reason);
+  }
+  return {CommitResult::Status::aborted, reason};
+}
+
+TransactionalSink::TransactionalSink(const KafkaSettings& settings)
+    : impl_(std::make_unique<Impl>(settings)) {}
+TransactionalSink::~TransactionalSink() = default;
+
+void TransactionalSink::init() {
+  impl_->init();
+}
+
+void TransactionalSink::produce(const OutputBatch& batch) {
+  Impl& self = *impl_;
+  if (batch.records.empty()) return;
+  if (!self.in_transaction) self.begin();
+  constexpr std::size_t poll_every = 1024;
+  for (std::size_t i = 0; i < batch.records.size() && self.failed.empty(); ++i) {
+    self.add(batch, batch.records[i]);
+    if (i % poll_every == 0) rd_kafka_poll(self.client.get(), 0);
+  }
+  rd_kafka_poll(self.client.get(), 0);
+}
+
+CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
+                                       GroupConsumer& consumer) {
+  Impl& self = *impl_;
+  if (!self.in_transaction && positions.empty()) return {};
+  if (!self.in_transaction) self.begin();
+  if (!self.failed.empty()) {
+    const std::string reason = self.failed;
+    self.drop(reason);
+    return {CommitResult::Status::aborted, reason};
+  }
+  const auto from = Clock::now();
+  if (!positions.empty()) {
+    kafka::PartitionList list(
+        rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+    for (const InputPosition& p : positions) {
+      if (p.source == Source::control) throw std::logic_error("control has no group offset");
+      rd_kafka_topic_partition_list_add(list.get(), self.settings.input(p.source).c_str(),
+                                        p.partition)
+          ->offset = p.next_offset;
+    }
+    // The metadata is the fence against a zombie member: it is taken afresh for each commit.
+    const kafka::GroupMetadata group(
+        rd_kafka_consumer_group_metadata(consumer.impl_->client.get()));
+    const ErrorHandle error = self.persist([&] {
+      return rd_kafka_send_offsets_to_transaction(self.client.get(), list.get(), group.get(), -1);
+    });
+    if (error) return self.end_badly(error, "send_offsets");
+  }
+  const ErrorHandle error =
+      self.persist([&self] { return rd_kafka_commit_transaction(self.client.get(), -1); });
+  if (error) return self.end_badly(error, "commit");
+  self.in_transaction = false;
+  ++self.counters.commits;
+  self.counters.records += self.records;
+  self.counters.commit_seconds += std::chrono::duration<double>(Clock::now() - from).count();
+  self.settle();
+  return {};
+}
+
+void TransactionalSink::abort(const std::string& reason) {
+  if (impl_->in_transaction) impl_->drop(reason);
+}
+
+std::size_t TransactionalSink::records_in_transaction() const {
+  return impl_->in_transaction ? impl_->records : 0;
+}
+
+std::uint64_t TransactionalSink::bytes_in_transaction() const {
+  return impl_->in_transaction ? impl_->bytes : 0;
+}
+
+std::int64_t TransactionalSink::transaction_age_ms() const {
+  if (!impl_->in_transaction) return 0;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - impl_->began).count();
+}
+
+TransactionalSink::Counters TransactionalSink::counters() const {
+  return impl_->counters;
+}
+
+}  // namespace tidemark
