@@ -1,6 +1,6 @@
-// The smallest task of scoring, once for host and device: one row down one tree, and one row through
-// a forest in the trainer's order. No parallelism here; a CPU loop and a kernel hand it out. Must be
-// compiled without flush-to-zero: cuts may be denormal.
+// The smallest task of scoring, once for host and device: one row down one tree, and one row
+// through a forest in the trainer's order. No parallelism here; a CPU loop and a kernel hand it
+// out. Must be compiled without flush-to-zero: cuts may be denormal.
 #pragma once
 
 #include <cstdint>

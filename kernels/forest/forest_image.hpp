@@ -43,7 +43,7 @@ struct alignas(16) ForestImageTree {
   std::int32_t root = -1;
   std::int32_t leaf_begin = 0;  // its first leaf in leaf_values
   std::int32_t output = 0;
-  std::int32_t depth = 0;       // inner nodes on the longest path
+  std::int32_t depth = 0;  // inner nodes on the longest path
 };
 static_assert(sizeof(ForestImageTree) == 16);
 
@@ -68,12 +68,23 @@ struct ForestImage {
   std::int32_t outputs = 1;
 
   ForestImageView view() const {
-    return {nodes.data(),         trees.data(),
-            leaf_values.data(),   category_sets.data(),
-            category_words.data(), static_cast<std::int32_t>(trees.size()),
+    return {nodes.data(),
+            trees.data(),
+            leaf_values.data(),
+            category_sets.data(),
+            category_words.data(),
+            static_cast<std::int32_t>(trees.size()),
             outputs};
   }
 };
+
+/// A numeric test in float32, after the trainer's zero drop and missing rule.
+struct NumericCut {
+  float cut = 0;              // left iff x <= cut
+  bool missing_left = false;  // NaN, and zero where zero_missing
+  bool zero_missing = false;
+};
+NumericCut numeric_cut(const ForestNode& node);
 
 /// `columns[f]` is the matrix column of the model's feature f. Throws UsageError where a model is
 /// beyond the image's limits or a feature has no column.

@@ -1,0 +1,403 @@
+// LightGBM text models, line by line, into the canonical forest. Trusts nothing: memory is bounded
+// by the size of the text, every index is checked, every tree must be a tree. Called at load by one
+// thread; knows nothing of kernels. Facts on the format stand beside the checks that need them.
+#include "models/lightgbm.hpp"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "kernels/base/failure.hpp"
+#include "models/text_reader.hpp"
+#include "models/utf8.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr std::int64_t outputs_max = 10'000;
+constexpr std::size_t file_bytes_max = std::size_t{1} << 31;
+
+std::string hex_sha256(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  std::string hex;
+  for (unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+const std::set<std::string, std::less<>> header_keys = {
+    "version",         "num_class",  "num_tree_per_iteration", "label_index",
+    "max_feature_idx", "objective",  "average_output",         "feature_names",
+    "feature_infos",   "tree_sizes", "monotone_constraints"};
+const std::set<std::string, std::less<>> tree_keys = {
+    "num_leaves",     "num_cat",        "split_feature", "split_gain",     "threshold",
+    "decision_type",  "left_child",     "right_child",   "leaf_value",     "leaf_weight",
+    "leaf_count",     "is_linear",      "shrinkage",     "internal_value", "internal_weight",
+    "internal_count", "cat_boundaries", "cat_threshold"};
+
+class Importer {
+ public:
+  Importer(std::string_view text, std::string_view name) : reader_(text, name) {}
+
+  Forest run() {
+    read_header();
+    read_trees();
+    read_tail();
+    return std::move(forest_);
+  }
+
+ private:
+  void store(TextFields& fields, const TextLine& line,
+             const std::set<std::string, std::less<>>& known) {
+    const std::size_t equals = line.text.find('=');
+    const std::string key(line.text.substr(0, equals));
+    if (known.count(key) == 0) {
+      reader_.fail(line.number, fmt::format("unknown key '{}'", shown(key)));
+    }
+    if (equals == std::string_view::npos && key != "average_output") {
+      reader_.fail(line.number, fmt::format("'{}' has no value", key));
+    }
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : line.text.substr(equals + 1);
+    if (!fields.emplace(key, TextField{value, line.number}).second) {
+      reader_.fail(line.number, fmt::format("'{}' stands twice", key));
+    }
+  }
+
+  const TextField& need(const TextFields& fields, std::string_view key) const {
+    const auto found = fields.find(key);
+    if (found == fields.end()) {
+      reader_.fail(reader_.line_number(), fmt::format("'{}' is missing", key));
+    }
+    return found->second;
+  }
+
+  std::int64_t need_integer(const TextFields& fields, std::string_view key, std::int64_t least,
+                            std::int64_t most) const {
+    const TextField& field = need(fields, key);
+    return reader_.integer(field.value, field.line, key, least, most);
+  }
+
+  void read_header() {
+    TextLine line;
+    if (!reader_.next(line) || line.text != "tree") {
+      reader_.fail(1, "not a LightGBM text model: the first line is not 'tree'");
+    }
+    TextFields fields;
+    while (reader_.next(line)) {
+      if (line.text.empty()) continue;
+      if (line.text.substr(0, 5) == "Tree=" || line.text == "end of trees") break;
+      store(fields, line, header_keys);
+    }
+    pending_ = line;
+    const TextField& version = need(fields, "version");
+    if (version.value != "v3" && version.value != "v4") {
+      reader_.fail(version.line, fmt::format("version '{}' is not supported (v3 and v4 are)",
+                                             shown(version.value)));
+    }
+    const std::int64_t classes = need_integer(fields, "num_class", 1, outputs_max);
+    forest_.outputs = static_cast<std::int32_t>(classes);
+    if (fields.count("num_tree_per_iteration")) {
+      forest_.outputs =
+          static_cast<std::int32_t>(need_integer(fields, "num_tree_per_iteration", 1, outputs_max));
+    }
+    const std::int64_t features = need_integer(fields, "max_feature_idx", 0, INT32_MAX - 1) + 1;
+    forest_.feature_names = reader_.array<std::string>(
+        need(fields, "feature_names"), static_cast<std::size_t>(features), "feature_names",
+        [](std::string_view w) { return w; });
+    forest_.average_output = fields.count("average_output") != 0;
+    if (fields.count("objective")) read_objective(fields.find("objective")->second);
+    read_tree_sizes(fields);
+  }
+
+  void read_tree_sizes(const TextFields& fields) {
+    const auto found = fields.find("tree_sizes");
+    if (found == fields.end()) return;
+    const std::string_view value = found->second.value;
+    const std::size_t words =
+        value.empty() ? 0
+                      : 1 + static_cast<std::size_t>(std::count(value.begin(), value.end(), ' '));
+    tree_sizes_line_ = found->second.line;
+    tree_sizes_ = reader_.array<std::int64_t>(found->second, words, "tree_sizes", [&](auto word) {
+      return reader_.integer(word, tree_sizes_line_, "tree_sizes", 1, INT64_MAX);
+    });
+  }
+
+  /// `name [sqrt] [key:value ...]`, as each objective's ToString writes it.
+  void read_objective(const TextField& field) {
+    forest_.objective = std::string(field.value);
+    std::vector<std::string> words;
+    for (std::size_t at = 0; at < field.value.size();) {
+      const std::size_t end = std::min(field.value.find(' ', at), field.value.size());
+      if (end > at) words.emplace_back(field.value.substr(at, end - at));
+      at = end + 1;
+    }
+    static const std::map<std::string, Link> links = {
+        {"regression", Link::identity},    {"regression_l1", Link::identity},
+        {"huber", Link::identity},         {"fair", Link::identity},
+        {"quantile", Link::identity},      {"mape", Link::identity},
+        {"poisson", Link::exponential},    {"gamma", Link::exponential},
+        {"tweedie", Link::exponential},    {"binary", Link::logistic},
+        {"multiclass", Link::softmax},     {"multiclassova", Link::logistic},
+        {"cross_entropy", Link::logistic}, {"cross_entropy_lambda", Link::softplus},
+        {"lambdarank", Link::identity},    {"rank_xendcg", Link::identity},
+        {"custom", Link::identity}};
+    const auto link = words.empty() ? links.end() : links.find(words[0]);
+    if (link == links.end()) {
+      reader_.fail(field.line, fmt::format("objective '{}' is not supported", shown(field.value)));
+    }
+    forest_.link = link->second;
+    const bool l2_family = forest_.link == Link::identity && words[0] != "custom";
+    for (std::size_t w = 1; w < words.size(); ++w) {
+      const std::string& word = words[w];
+      if (word == "sqrt" && l2_family) {
+        forest_.link = Link::signed_square;
+      } else if (word.rfind("sigmoid:", 0) == 0 && forest_.link == Link::logistic) {
+        forest_.link_scale =
+            reader_.number(std::string_view(word).substr(8), field.line, "sigmoid");
+        if (!(forest_.link_scale > 0) || !std::isfinite(forest_.link_scale)) {
+          reader_.fail(field.line, "sigmoid must be positive and finite");
+        }
+      } else if (word.rfind("num_class:", 0) == 0 && words[0].rfind("multiclass", 0) == 0) {
+        reader_.integer(std::string_view(word).substr(10), field.line, "num_class", forest_.outputs,
+                        forest_.outputs);
+      } else {
+        reader_.fail(field.line,
+                     fmt::format("objective parameter '{}' is not supported", shown(word)));
+      }
+    }
+  }
+
+  void read_trees() {
+    TextLine line = pending_;
+    const std::size_t first_offset = line.offset;
+    std::size_t expected_offset = first_offset;
+    while (line.text != "end of trees") {
+      const std::int64_t index = static_cast<std::int64_t>(forest_.trees.size());
+      if (line.text.substr(0, 5) != "Tree=") {
+        reader_.fail(line.number, "truncated: 'Tree=' or 'end of trees' is due");
+      }
+      reader_.integer(line.text.substr(5), line.number, "Tree", index, index);
+      if (!tree_sizes_.empty()) check_tree_offset(line, expected_offset);
+      TextFields fields;
+      bool more = false;
+      while ((more = reader_.next(line))) {
+        if (line.text.empty()) continue;
+        if (line.text.substr(0, 5) == "Tree=" || line.text == "end of trees") break;
+        if (line.text.substr(0, 5) == "leaf_" && line.text.substr(0, 10) == "leaf_const") {
+          reader_.fail(line.number, "linear_tree (leaf_const) is not supported");
+        }
+        store(fields, line, tree_keys);
+      }
+      if (!more) reader_.fail(reader_.line_number(), "truncated: 'end of trees' is missing");
+      add_tree(fields);
+    }
+    if (tree_sizes_line_ != 0 && tree_sizes_.size() != forest_.trees.size()) {
+      reader_.fail(tree_sizes_line_, fmt::format("tree_sizes: {} sizes for {} trees",
+                                                 tree_sizes_.size(), forest_.trees.size()));
+    }
+    if (forest_.trees.size() % static_cast<std::size_t>(forest_.outputs) != 0) {
+      reader_.fail(line.number, fmt::format("{} trees do not divide by num_tree_per_iteration {}",
+                                            forest_.trees.size(), forest_.outputs));
+    }
+  }
+
+  /// The trainer finds trees by these sizes, so where they disagree with the lines it would read
+  /// something else than we do.
+  void check_tree_offset(const TextLine& line, std::size_t& expected) {
+    const std::size_t index = forest_.trees.size();
+    if (index >= tree_sizes_.size() || line.offset != expected) {
+      reader_.fail(line.number, fmt::format("Tree={} does not stand where tree_sizes says", index));
+    }
+    const std::size_t size = static_cast<std::size_t>(tree_sizes_[index]);
+    expected = size > file_bytes_max ? SIZE_MAX : expected + size;
+  }
+
+  void add_tree(const TextFields& fields) {
+    const std::int64_t leaves = need_integer(fields, "num_leaves", 1, INT32_MAX);
+    const std::int64_t sets = need_integer(fields, "num_cat", 0, INT32_MAX - 1);
+    if (fields.count("is_linear") && need_integer(fields, "is_linear", 0, 1) == 1) {
+      reader_.fail(need(fields, "is_linear").line, "linear_tree (is_linear=1) is not supported");
+    }
+    const TextField& leaf_field = need(fields, "leaf_value");
+    const std::vector<double> values = reader_.array<double>(
+        leaf_field, static_cast<std::size_t>(leaves), "leaf_value",
+        [&](std::string_view word) { return reader_.number(word, leaf_field.line, "leaf_value"); });
+    if (forest_.leaf_values.size() + values.size() > INT32_MAX) {
+      reader_.fail(leaf_field.line, "more than 2^31 leaves");
+    }
+    ForestTree tree;
+    tree.output =
+        static_cast<std::int32_t>(forest_.trees.size() % static_cast<std::size_t>(forest_.outputs));
+    tree.node_begin = static_cast<std::int32_t>(forest_.nodes.size());
+    tree.leaf_begin = static_cast<std::int32_t>(forest_.leaf_values.size());
+    forest_.leaf_values.insert(forest_.leaf_values.end(), values.begin(), values.end());
+    tree.leaf_end = static_cast<std::int32_t>(forest_.leaf_values.size());
+    if (leaves > 1) add_nodes(fields, static_cast<std::int32_t>(leaves), sets);
+    tree.node_end = static_cast<std::int32_t>(forest_.nodes.size());
+    forest_.trees.push_back(tree);
+  }
+
+  template <typename T = std::int32_t>
+  std::vector<T> integers(const TextFields& fields, std::string_view key, std::size_t count,
+                          std::int64_t least, std::int64_t most) const {
+    const TextField& field = need(fields, key);
+    return reader_.array<T>(field, count, key, [&](std::string_view word) {
+      return reader_.integer(word, field.line, key, least, most);
+    });
+  }
+
+  void add_nodes(const TextFields& fields, std::int32_t leaves, std::int64_t sets) {
+    const std::int32_t inner = leaves - 1;
+    const std::size_t count = static_cast<std::size_t>(inner);
+    const std::int64_t features = static_cast<std::int64_t>(forest_.feature_names.size());
+    const auto feature = integers(fields, "split_feature", count, 0, features - 1);
+    const auto type = integers(fields, "decision_type", count, 0, 11);
+    const auto left = integers(fields, "left_child", count, -leaves, inner - 1);
+    const auto right = integers(fields, "right_child", count, -leaves, inner - 1);
+    const TextField& threshold_field = need(fields, "threshold");
+    const auto threshold =
+        reader_.array<double>(threshold_field, count, "threshold", [&](std::string_view word) {
+          return reader_.number(word, threshold_field.line, "threshold");
+        });
+    check_shape(left, right, leaves, need(fields, "left_child").line);
+    std::vector<std::int32_t> boundaries;
+    std::int32_t words_begin = 0;
+    if (sets > 0) words_begin = add_sets(fields, sets, boundaries);
+    for (std::size_t n = 0; n < count; ++n) {
+      ForestNode node;
+      node.feature = feature[n];
+      node.left = left[n];
+      node.right = right[n];
+      node.categorical = (type[n] & 1) != 0;
+      node.default_left = (type[n] & 2) != 0;
+      node.missing = static_cast<MissingKind>(type[n] >> 2);
+      if (node.categorical) {
+        const double set = threshold[n];
+        if (!(set >= 0) || set >= static_cast<double>(sets) || set != std::floor(set)) {
+          reader_.fail(threshold_field.line, "threshold: no such category set");
+        }
+        node.category_begin = words_begin + boundaries[static_cast<std::size_t>(set)];
+        node.category_end = words_begin + boundaries[static_cast<std::size_t>(set) + 1];
+      } else {
+        node.threshold = threshold[n];
+      }
+      forest_.nodes.push_back(node);
+    }
+  }
+
+  std::int32_t add_sets(const TextFields& fields, std::int64_t sets,
+                        std::vector<std::int32_t>& boundaries) {
+    const auto begin = static_cast<std::int32_t>(forest_.category_words.size());
+    boundaries = integers(fields, "cat_boundaries", static_cast<std::size_t>(sets) + 1, 0,
+                          INT32_MAX - begin);
+    if (boundaries.front() != 0 || !std::is_sorted(boundaries.begin(), boundaries.end())) {
+      reader_.fail(need(fields, "cat_boundaries").line, "cat_boundaries do not ascend from 0");
+    }
+    const auto words = integers<std::uint32_t>(
+        fields, "cat_threshold", static_cast<std::size_t>(boundaries.back()), 0, UINT32_MAX);
+    forest_.category_words.insert(forest_.category_words.end(), words.begin(), words.end());
+    return begin;
+  }
+
+  /// Every node and every leaf is reached exactly once from node 0: no cycle, no shared child.
+  void check_shape(const std::vector<std::int32_t>& left, const std::vector<std::int32_t>& right,
+                   std::int32_t leaves, std::int64_t line) const {
+    std::vector<bool> node_seen(left.size()), leaf_seen(static_cast<std::size_t>(leaves));
+    std::vector<std::int32_t> open = {0};
+    std::size_t reached = 0;
+    while (!open.empty()) {
+      const std::int32_t at = open.back();
+      open.pop_back();
+      const bool leaf = at < 0;
+      const std::size_t index = static_cast<std::size_t>(leaf ? ~at : at);
+      auto&& seen = leaf ? leaf_seen[index] : node_seen[index];
+      if (seen) {
+        reader_.fail(line, fmt::format("left_child, right_child: {} {} is reached twice",
+                                       leaf ? "leaf" : "node", index));
+      }
+      seen = true;
+      ++reached;
+      if (leaf) continue;
+      open.push_back(left[index]);
+      open.push_back(right[index]);
+    }
+    if (reached != node_seen.size() + leaf_seen.size()) {
+      reader_.fail(line, "left_child, right_child: a node or leaf is never reached");
+    }
+  }
+
+  /// What follows the trees does not score, but a section that was begun must end: else the file
+  /// was cut.
+  void read_tail() {
+    TextLine line;
+    std::string closing;
+    std::int64_t opened = 0;
+    bool importances = false;
+    while (reader_.next(line)) {
+      if (line.text == "feature_importances:") importances = true;
+      if (closing.empty() && (line.text == "parameters:" || line.text == "parser:")) {
+        closing = fmt::format("end of {}", line.text.substr(0, line.text.size() - 1));
+        opened = line.number;
+      } else if (!closing.empty() && line.text == closing) {
+        closing.clear();
+      } else if (!closing.empty() && line.text == "[linear_tree: 1]") {
+        reader_.fail(line.number, "linear_tree is not supported");
+      }
+    }
+    if (!closing.empty()) {
+      reader_.fail(opened, fmt::format("truncated: '{}' is missing", closing));
+    }
+    if (!importances) reader_.fail(reader_.line_number(), "truncated: no 'feature_importances:'");
+  }
+
+  TextReader reader_;
+  Forest forest_;
+  TextLine pending_;
+  std::vector<std::int64_t> tree_sizes_;
+  std::int64_t tree_sizes_line_ = 0;
+};
+
+}  // namespace
+
+Forest parse_lightgbm(std::string_view text, std::string_view name) {
+  if (text.empty()) throw UsageError(fmt::format("{}:1: the model file is empty", name));
+  if (const auto bad = invalid_utf8_offset(text)) {
+    const auto line =
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
+    throw UsageError(fmt::format("{}:{}: invalid UTF-8 at byte {}", name, line, *bad));
+  }
+  Forest forest = Importer(text, name).run();
+  forest.sha256 = hex_sha256(text);
+  return forest;
+}
+
+Forest load_forest(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (error || !std::filesystem::is_regular_file(file)) {
+    throw UsageError(fmt::format("{}: cannot be read as a model file", file.string()));
+  }
+  if (size > file_bytes_max) {
+    throw UsageError(fmt::format("{}: larger than 2 GiB", file.string()));
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::string text(size, '\0');
+  if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
+    throw UsageError(fmt::format("{}: cannot be read", file.string()));
+  }
+  // XGBoost writes a JSON object or its binary form, which both start with a brace.
+  if (!text.empty() && text.front() == '{') {
+    throw UsageError(fmt::format("{}:1: XGBoost models are not supported yet", file.string()));
+  }
+  return parse_lightgbm(text, file.string());
+}
+
+}  // namespace tidemark

@@ -1,0 +1,37 @@
+#include "models/utf8.hpp"
+
+#include <cstdint>
+
+namespace tidemark {
+namespace {
+
+/// Bytes of the sequence that `lead` starts, 0 for a byte that starts none.
+std::size_t sequence_bytes(unsigned char lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2) return 0;  // a continuation, or an overlong form of ASCII
+  if (lead < 0xE0) return 2;
+  if (lead < 0xF0) return 3;
+  return lead < 0xF5 ? 4 : 0;
+}
+
+}  // namespace
+
+std::optional<std::size_t> invalid_utf8_offset(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+    const std::size_t bytes = sequence_bytes(byte(0));
+    if (bytes == 0 || at + bytes > text.size()) return at;
+    for (std::size_t i = 1; i < bytes; ++i) {
+      if ((byte(i) & 0xC0) != 0x80) return at;
+    }
+    // Overlong three and four byte forms, surrogates, and beyond U+10FFFF.
+    if (bytes == 3 && byte(0) == 0xE0 && byte(1) < 0xA0) return at;
+    if (bytes == 3 && byte(0) == 0xED && byte(1) > 0x9F) return at;
+    if (bytes == 4 && byte(0) == 0xF0 && byte(1) < 0x90) return at;
+    if (bytes == 4 && byte(0) == 0xF4 && byte(1) > 0x8F) return at;
+    at += bytes;
+  }
+  return std::nullopt;
+}
+
+}  // namespace tidemark
