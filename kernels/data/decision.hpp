@@ -83,7 +83,7 @@ struct DecisionState {
   std::int64_t reference_bits = 0; // takings before the fall of the open alert, as a double
   std::int64_t clock_ms = 0;       // largest event time decided so far
 };
-static_assert(sizeof(DecisionState) == 64);
+static_assert(sizeof(DecisionState) == 56);
 
 /// The decisions of one engine batch, in sequence order within each kind.
 struct DecisionBatch {
