@@ -1,28 +1,36 @@
 // Why a row scores as it does: exact baseline Shapley values against one reference row. A feature's
 // value is its average effect, over all orders, of being changed from the reference to the row.
-// Built once at load; `explain` may be called from many threads at once.
+// Built once at load; many threads may call `explain` at once, each with its own scratch.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "kernels/data/forest.hpp"
 
 namespace tidemark {
 
+/// What one thread needs to explain; grows to its size at the first use.
+struct ExplainScratch {
+  std::vector<std::uint8_t> taken;  // per column: undecided, the row's or the reference's side
+};
+
 class Explainer {
  public:
   /// `columns[f]` is the matrix column of the model's feature f; `baseline_row` a row of that
-  /// matrix.
+  /// matrix. Throws UsageError where a path has more different columns than `path_columns_max`.
   Explainer(const Forest& forest, std::span<const std::int32_t> columns,
             std::span<const float> baseline_row);
   ~Explainer();
   Explainer(Explainer&&) noexcept;
   Explainer& operator=(Explainer&&) noexcept;
 
-  /// Sets `phi`: outputs x matrix columns, in float64, summed in tree order (no other order ever).
-  /// For each output the values add up to f(row) - f(baseline), raw scores, but for rounding.
+  /// Sets `phi`: outputs x matrix columns, in float64, summed in tree order. For each output the
+  /// values add up to f(row) - f(baseline), raw scores, but for rounding.
+  void explain(std::span<const float> row, std::span<double> phi, ExplainScratch& scratch) const;
+  /// The same with a scratch of the calling thread's own.
   void explain(std::span<const float> row, std::span<double> phi) const;
   /// Raw score of the reference row, as the scorer gives it.
   double baseline_score(std::int32_t output = 0) const;

@@ -2,7 +2,9 @@
 // so that host and device apply the same one. Needs no forest once made.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/base/exp_log.hpp"
 #include "kernels/base/host_device.hpp"
@@ -60,6 +62,15 @@ TIDEMARK_HD inline void apply_link(const ForestLink& link, double* scores) {
 TIDEMARK_HD inline double apply_link(const ForestLink& link, double score) {
   apply_link(link, &score);
   return score;
+}
+
+/// All rows of a scorer's output: rows x outputs doubles, in place.
+inline void apply_link(const Forest& forest, std::span<double> scores) {
+  const ForestLink link = link_of(forest);
+  const std::size_t outputs = static_cast<std::size_t>(forest.outputs);
+  for (std::size_t at = 0; at + outputs <= scores.size(); at += outputs) {
+    apply_link(link, scores.data() + at);
+  }
 }
 
 }  // namespace tidemark

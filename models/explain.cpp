@@ -1,0 +1,171 @@
+// The recursion walks the row and the reference down a tree together. Where both go the same way
+// there is one branch. Where they part, both branches are followed, once per column: below the
+// row's branch that column stays the row's, below the other it stays the reference's. A leaf of
+// value v reached with a columns on the row's side and b on the reference's is the game "v if all a
+// are in and none of b", whose Shapley values are v (a-1)! b! / (a+b)! for each of the a and -v a!
+// (b-1)! / (a+b)! for each of the b. Each call returns the two sums of weighted leaves below it, so
+// a column is paid where its two branches meet again.
+#include "models/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kernels/base/failure.hpp"
+#include "kernels/forest/forest_body.hpp"
+
+namespace tidemark {
+namespace {
+
+/// Beyond it the factorial weights leave the range of a double. Trees are far from it.
+constexpr int path_columns_max = 64;
+
+enum Side : std::uint8_t { undecided, row_side, reference_side };
+
+/// Sums over the leaves below: with the weight of a column on the row's side, and on the other.
+struct Paid {
+  double row = 0, reference = 0;
+};
+
+/// row[a][b] = (a-1)! b! / (a+b)!, reference[a][b] = a! (b-1)! / (a+b)!.
+struct Weights {
+  std::vector<double> row, reference;
+  Weights() : row(size * size), reference(size * size) {
+    for (std::size_t a = 0; a < size; ++a) {
+      for (std::size_t b = 0; a + b < size; ++b) {
+        // 1 / (a C(a+b, a)): the binomial grows by exact ratios and stays a double.
+        double ways = 1;
+        for (std::size_t i = 1; i <= b; ++i) {
+          ways = ways * static_cast<double>(a + i) / static_cast<double>(i);
+        }
+        if (a > 0) row[a * size + b] = 1.0 / (static_cast<double>(a) * ways);
+        if (b > 0) reference[a * size + b] = 1.0 / (static_cast<double>(b) * ways);
+      }
+    }
+  }
+  static constexpr std::size_t size = path_columns_max + 1;
+};
+
+const Weights& weights() {
+  static const Weights table;
+  return table;
+}
+
+}  // namespace
+
+struct Explainer::Impl {
+  ForestImage image;
+  std::vector<std::uint8_t> reference;  // per node: the child that the reference takes
+  std::vector<double> baseline;
+  std::size_t matrix_columns = 0;
+  const Weights* weight = nullptr;
+
+  /// One descent into one tree.
+  struct Walk {
+    const Impl& impl;
+    ForestImageView view;
+    const float* row;
+    double* phi;          // of the tree's output
+    std::uint8_t* taken;  // per column
+    const double* leaves;
+
+    Paid visit(std::int32_t at, std::uint32_t a, std::uint32_t b) const {
+      while (at >= 0) {
+        const ForestImageNode& node = view.nodes[at];
+        const std::uint32_t column = node.column_flags & node_column_mask;
+        const int by_reference = impl.reference[static_cast<std::size_t>(at)];
+        const int by_row = goes_left(view, node, row[column]) ? 0 : 1;
+        if (by_row == by_reference) {
+          at = node.child[by_row];
+        } else if (taken[column] == row_side) {
+          at = node.child[by_row];
+        } else if (taken[column] == reference_side) {
+          at = node.child[by_reference];
+        } else {
+          return part(node, column, by_row, a, b);
+        }
+      }
+      const double value = leaves[~at];
+      const std::size_t cell = a * Weights::size + b;
+      return {value * impl.weight->row[cell], value * impl.weight->reference[cell]};
+    }
+
+    Paid part(const ForestImageNode& node, std::uint32_t column, int by_row, std::uint32_t a,
+              std::uint32_t b) const {
+      taken[column] = row_side;
+      const Paid with = visit(node.child[by_row], a + 1, b);
+      taken[column] = reference_side;
+      const Paid without = visit(node.child[1 - by_row], a, b + 1);
+      taken[column] = undecided;
+      phi[column] += with.row - without.reference;
+      return {with.row + without.row, with.reference + without.reference};
+    }
+  };
+};
+
+Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns,
+                     std::span<const float> baseline_row) {
+  auto impl = std::make_unique<Impl>();
+  impl->image = make_forest_image(forest, columns);
+  impl->matrix_columns = baseline_row.size();
+  impl->weight = &weights();
+  for (const std::int32_t column : columns) {
+    if (static_cast<std::size_t>(column) >= baseline_row.size()) {
+      throw UsageError(fmt::format("the reference row has {} columns, the model needs column {}",
+                                   baseline_row.size(), column));
+    }
+  }
+  const ForestImageView view = impl->image.view();
+  for (const ForestImageNode& node : impl->image.nodes) {
+    const float value = baseline_row[node.column_flags & node_column_mask];
+    impl->reference.push_back(goes_left(view, node, value) ? 0 : 1);
+  }
+  for (const ForestImageTree& tree : impl->image.trees) {
+    // A path cannot part more often than it has nodes, nor more often than there are columns.
+    if (std::min<std::size_t>(static_cast<std::size_t>(tree.depth), columns.size()) >
+        path_columns_max) {
+      throw UsageError(fmt::format("a tree of depth {} cannot be explained (at most {})",
+                                   tree.depth, path_columns_max));
+    }
+  }
+  impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
+  score_row(view, baseline_row.data(), impl->baseline.data());
+  impl_ = std::move(impl);
+}
+
+Explainer::~Explainer() = default;
+Explainer::Explainer(Explainer&&) noexcept = default;
+Explainer& Explainer::operator=(Explainer&&) noexcept = default;
+
+void Explainer::explain(std::span<const float> row, std::span<double> phi,
+                        ExplainScratch& scratch) const {
+  std::fill(phi.begin(), phi.end(), 0.0);
+  // Every column is undecided again when a tree is done, so the scratch is cleared only once.
+  if (scratch.taken.size() < impl_->matrix_columns) scratch.taken.assign(impl_->matrix_columns, 0);
+  const ForestImageView view = impl_->image.view();
+  for (const ForestImageTree& tree : impl_->image.trees) {
+    double* of_output = phi.data() + static_cast<std::size_t>(tree.output) * impl_->matrix_columns;
+    const Impl::Walk walk{*impl_,
+                          view,
+                          row.data(),
+                          of_output,
+                          scratch.taken.data(),
+                          view.leaf_values + tree.leaf_begin};
+    walk.visit(tree.root, 0, 0);
+  }
+}
+
+void Explainer::explain(std::span<const float> row, std::span<double> phi) const {
+  thread_local ExplainScratch scratch;
+  explain(row, phi, scratch);
+}
+
+double Explainer::baseline_score(std::int32_t output) const {
+  return impl_->baseline[static_cast<std::size_t>(output)];
+}
+
+std::int32_t Explainer::outputs() const {
+  return static_cast<std::int32_t>(impl_->baseline.size());
+}
+
+}  // namespace tidemark
