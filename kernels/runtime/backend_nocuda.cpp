@@ -1,0 +1,40 @@
+// The CPU flavour's answers to everything CUDA: the build compiles this file where it does not
+// compile the *_cuda.cu drivers. resolve_backend refuses first; what is here is the last line.
+#include "kernels/base/failure.hpp"
+#include "kernels/forest/forest_cuda.hpp"
+#include "kernels/runtime/cuda_probe.hpp"
+#include "kernels/window/segment_drivers.hpp"
+
+namespace tidemark {
+namespace {
+
+[[noreturn]] void refuse(const char* what) {
+  throw UsageError(std::string("backend: cuda is not in this program, so it has no ") + what +
+                   "; build it with `tools/build --cuda`, or use backend cpu");
+}
+
+}  // namespace
+
+const CudaProbe& probe_cuda() {
+  static const CudaProbe none = [] {
+    CudaProbe probe;
+    probe.problem = "built without CUDA";
+    return probe;
+  }();
+  return none;
+}
+
+std::uint64_t cuda_allocations() {
+  return 0;
+}
+
+std::unique_ptr<Segmenter> make_segmenter_cuda() {
+  refuse("CUDA segmenter");
+}
+
+std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const Forest&,
+                                                      std::span<const std::int32_t>) {
+  refuse("CUDA forest scorer");
+}
+
+}  // namespace tidemark
