@@ -36,9 +36,10 @@ struct LimitInput {
 
 /// What a worker needs to explain; grows to its size at the first use.
 struct PolicyScratch {
-  ExplainScratch explain;
-  std::vector<double> contributions;  // [plan column]
-  std::vector<double> code_sums;      // [reason code]
+  std::vector<double> contributions;        // [plan column]
+  std::vector<double> code_sums;            // [reason code]
+  std::vector<double> code_best;            // [reason code]
+  std::vector<std::uint16_t> code_columns;  // [reason code]: the column that speaks for it
 };
 
 class Policy {
@@ -69,22 +70,28 @@ class Policy {
 
  private:
   struct LimitColumns {
-    std::int32_t net_inflow_12m, days_of_history, months_active_12m, payment_count_30d;
-    std::int32_t fraud_count_30d, chargeback_count_30d, chargeback_ratio_30d, change_1w;
+    std::size_t net_inflow_12m, days_of_history, months_active_12m, payment_count_30d;
+    std::size_t fraud_count_30d, chargeback_count_30d, chargeback_ratio_30d, change_1w;
   };
   struct FallColumns {
-    std::int32_t ago1, ago2, ago3, baseline;
+    std::size_t ago1, ago2, ago3, baseline;
   };
   struct Assessment;
   struct ReasonList;
 
-  std::int32_t tier_of(double score, const DecisionState& state) const;
+  double refuse_mark(const DecisionState& state) const;
+  std::uint8_t tier_of(double score, const DecisionState& state) const;
   bool suspended(std::span<const float> row, const DecisionState& state) const;
+  void assess_history(const LimitInput& input, const DecisionState& state, Assessment& now) const;
+  void assess_amount(const LimitInput& input, const DecisionState& state, Assessment& now) const;
   Assessment assess(const LimitInput& input, const DecisionState& state) const;
+  bool to_publish(const Assessment& now, const DecisionState& before) const;
   void explain_limit(const LimitInput& input, const Assessment& now, const DecisionState& before,
                      LimitDecision& out, PolicyScratch& scratch) const;
   void rule_reasons(const LimitInput& input, const Assessment& now, const DecisionState& before,
-                    bool adverse, ReasonList& list) const;
+                    ReasonList& list) const;
+  void forest_reasons(std::span<const float> row, const Explainer& explainer, bool adverse,
+                      ReasonList& list, PolicyScratch& scratch) const;
 
   PolicyConfig config_;
   double review_threshold_, block_threshold_;

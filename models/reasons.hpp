@@ -35,16 +35,17 @@ std::string_view name_of(RuleReason rule);  // "HISTORY_SHORT", ...
 /// `Reason::feature` of a rule that rests on no feature.
 inline constexpr std::uint16_t no_feature = 0xFFFF;
 
+/// What stands in one place of a sentence.
 enum class SlotKind : std::uint8_t {
-  literal,  // text as it stands
-  value,
-  typical,  // plain: at most 2 decimals
-  value_count,
-  typical_count,  // rounded to a whole number
-  value_percent,
-  typical_percent,  // times 100, one decimal, with %
-  value_change,     // as percent without its sign, followed by "up" or "down" in front
-  feature,          // the feature's name
+  literal,          // text as it is
+  value,            // {value}: at most two decimals
+  typical,          // {typical}
+  value_count,      // {value:count}: a whole number
+  typical_count,    // {typical:count}
+  value_percent,    // {value:percent}: times 100, at most one decimal, with the sign %
+  typical_percent,  // {typical:percent}
+  value_change,     // {value:change}: "down 42%" or "up 3%"
+  feature,          // {feature}: the feature's name
 };
 
 /// A sentence cut into literals and places for numbers.

@@ -18,6 +18,8 @@
 
 namespace tidemark {
 
+class JsonWriter;
+
 /// The words that decisions hold besides numbers. Strings are copied.
 struct EncoderNames {
   std::array<std::string, source_count> topics;  // provenance: topic of a source, or its name
@@ -49,9 +51,19 @@ class DecisionEncoder {
   void alert(const DecisionContext& at, const AlertDecision& decision, OutputBatch& out) const;
 
  private:
-  EncoderNames names_;
+  void reasons(std::span<const Reason> list, JsonWriter& json) const;
+  void sentence(const Reason& reason, JsonWriter& json) const;
+  void provenance(const DecisionContext& at, JsonWriter& json) const;
+
+  std::vector<std::string> features_;                 // quoted
+  std::vector<std::string> tiers_;                    // quoted
+  std::vector<std::string> codes_;                    // quoted
+  ReasonTable sentences_;                             // literals escaped
   std::array<std::string, source_count> provenance_;  // up to the partition's number
   std::string release_tail_;                          // from behind the offset to the end
+  std::size_t verdict_bytes_max_ = 0;                 // without reasons and ids
+  std::size_t record_bytes_max_ = 0;                  // of a limit or an alert, likewise
+  std::size_t reason_bytes_max_ = 0;
 };
 
 /// releases.v1: `document` under the key `fingerprint`.
@@ -62,6 +74,9 @@ void encode_release(std::string_view fingerprint, std::string_view document, Out
 void encode_dead_letter(const EventBatch& events, std::size_t row, OutputBatch& out);
 void encode_late(const EventBatch& events, std::size_t row, std::string_view message,
                  OutputBatch& out);
+
+/// Adds the records of `part` behind those of `out`: batches that workers encoded side by side.
+void append_output(const OutputBatch& part, OutputBatch& out);
 
 /// One letter as the object that replay writes to dead-letter.jsonl and late.jsonl: error, message,
 /// topic (the source's name), partition, offset, key_base64 (where there is a key), value_base64

@@ -12,7 +12,14 @@
 namespace tidemark {
 
 enum class OutputTopic : std::uint8_t {
-  verdicts, limits, alerts, shadow, releases, dead_letter, late, journal
+  verdicts,
+  limits,
+  alerts,
+  shadow,
+  releases,
+  dead_letter,
+  late,
+  journal
 };
 inline constexpr int output_topic_count = 8;
 std::string_view name_of(OutputTopic topic);  // "verdicts", ..., "dead-letter", "late", "journal"

@@ -1,0 +1,197 @@
+// See bundle.hpp. The order of the checks is the order in which a reader meets the mistakes: file,
+// SHA-256, spec, feature names, numbers.
+#include "models/bundle.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "kernels/base/failure.hpp"
+#include "kernels/base/strict_yaml.hpp"
+#include "models/lightgbm.hpp"
+#include "models/release.hpp"
+
+namespace tidemark {
+namespace {
+
+using Names = std::span<const std::string>;
+
+std::optional<std::int32_t> column_of(Names plan_names, std::string_view name) {
+  const auto found = std::find(plan_names.begin(), plan_names.end(), name);
+  if (found == plan_names.end()) return std::nullopt;
+  return static_cast<std::int32_t>(found - plan_names.begin());
+}
+
+std::filesystem::path named_file(YamlMap& map, const std::filesystem::path& dir) {
+  const std::filesystem::path file = dir / map.text("file");
+  if (!std::filesystem::is_regular_file(file)) {
+    map.fail("file", "there is no file " + file.string());
+  }
+  return file;
+}
+
+void check_sha256(YamlMap& map, const std::filesystem::path& file, const std::string& actual) {
+  const std::string stated = map.text("sha256");
+  if (stated != actual) {
+    map.fail("sha256", file.string() + " has SHA-256 " + actual + ", not " + stated);
+  }
+}
+
+std::string sha256_of_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return sha256_hex(bytes);
+}
+
+/// Binds the model's features to plan columns; the manifest's list must be the model's own.
+std::vector<std::int32_t> bind_features(YamlMap& model, const Forest& forest, Names plan_names) {
+  const std::vector<YAML::Node> listed = model.list("features");
+  if (listed.size() != forest.feature_names.size()) {
+    model.fail("features", "lists " + std::to_string(listed.size()) + " features, the model has " +
+                               std::to_string(forest.feature_names.size()));
+  }
+  std::vector<std::int32_t> columns;
+  for (std::size_t f = 0; f < listed.size(); ++f) {
+    const std::string name = listed[f].IsScalar() ? listed[f].Scalar() : std::string();
+    if (name != forest.feature_names[f]) {
+      YamlMap::fail_at(model.origin(), listed[f],
+                       "feature " + std::to_string(f) + " is '" + name + "', in the model '" +
+                           forest.feature_names[f] + "'");
+    }
+    const auto column = column_of(plan_names, name);
+    if (!column) {
+      YamlMap::fail_at(model.origin(), listed[f],
+                       "feature '" + name + "' is not in the feature spec");
+    }
+    columns.push_back(*column);
+  }
+  return columns;
+}
+
+struct LoadedModel {
+  Forest forest;
+  std::vector<std::int32_t> columns;
+  ModelEntry entry;
+};
+
+LoadedModel load_model(YamlMap& models, const std::string& role, const std::filesystem::path& dir,
+                       Names plan_names) {
+  YamlMap map = models.map(role);
+  LoadedModel model;
+  const std::filesystem::path file = named_file(map, dir);
+  const std::string sha256 = sha256_of_file(file);
+  check_sha256(map, file, sha256);
+  model.entry = {role, map.text("name"), map.text("version"), file.filename().string(), sha256};
+  model.forest = load_forest(file);
+  if (model.forest.outputs != 1) map.fail("file", "the model has more than one output");
+  if (model.forest.link != Link::logistic) {
+    map.fail("file", "the model gives no probability (objective " + model.forest.objective +
+                         "); a binary objective is needed");
+  }
+  model.columns = bind_features(map, model.forest, plan_names);
+  map.done();
+  return model;
+}
+
+void read_thresholds(YamlMap& root, Bundle& bundle) {
+  YamlMap thresholds = root.map("thresholds");
+  bundle.review_threshold = thresholds.number("review");
+  bundle.block_threshold = thresholds.number("block");
+  if (!(bundle.review_threshold >= 0 && bundle.review_threshold <= bundle.block_threshold)) {
+    thresholds.fail("review", "must lie between 0 and thresholds.block");
+  }
+  thresholds.done();
+}
+
+std::vector<float> read_baseline(YamlMap& root, Names plan_names) {
+  std::vector<float> row(plan_names.size(), std::numeric_limits<float>::quiet_NaN());
+  YamlMap baseline = root.map("baseline");
+  for (const std::string& name : baseline.keys()) {
+    const YAML::Node node = baseline.node(name);
+    double value = 0;
+    if (!node.IsScalar() || !YAML::convert<double>::decode(node, value)) {
+      baseline.fail(name, "expected a number or .nan");
+    }
+    const auto column = column_of(plan_names, name);
+    if (!column) baseline.fail(name, "is not in the feature spec");
+    row[static_cast<std::size_t>(*column)] = static_cast<float>(value);
+  }
+  return row;
+}
+
+void check_baseline_is_complete(YamlMap& root, const Forest& forest) {
+  YamlMap baseline = root.map("baseline");
+  for (const std::string& name : forest.feature_names) {
+    if (!baseline.node(name).IsDefined()) {
+      root.fail("baseline", "feature '" + name + "' of a model has no typical value");
+    }
+  }
+}
+
+void check_fingerprint(YamlMap& root, Bundle& bundle, std::string_view plan_fingerprint) {
+  YamlMap spec = root.map("spec");
+  bundle.fingerprint = spec.text("fingerprint");
+  if (bundle.fingerprint != plan_fingerprint) {
+    spec.fail("fingerprint", "trained on feature spec " + bundle.fingerprint +
+                                 ", but the configured spec is " + std::string(plan_fingerprint) +
+                                 "; retrain the bundle or configure its spec");
+  }
+  spec.done();
+}
+
+/// The file of a section that may also state its SHA-256: a policy is edited by hand, so the
+/// manifest need not know it, and the release fingerprint covers its bytes anyway.
+std::filesystem::path section_file(YamlMap& root, const std::string& key,
+                                   const std::filesystem::path& dir) {
+  YamlMap section = root.map(key);
+  const std::filesystem::path file = named_file(section, dir);
+  if (section.has("sha256")) check_sha256(section, file, sha256_of_file(file));
+  section.text("sha256", "");
+  section.done();
+  return file;
+}
+
+}  // namespace
+
+Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string> plan_names,
+                   std::string_view plan_fingerprint) {
+  const std::filesystem::path manifest = dir / "manifest.yaml";
+  if (!std::filesystem::is_regular_file(manifest)) {
+    throw UsageError(manifest.string() + ": there is no such manifest of a model bundle");
+  }
+  YamlMap root = YamlMap::load(manifest);
+  Bundle bundle;
+  root.integer("format", 1, 1);
+  bundle.name = root.text("name");
+  bundle.version = root.text("version");
+  check_fingerprint(root, bundle, plan_fingerprint);
+  YamlMap models = root.map("models");
+  LoadedModel fraud = load_model(models, "fraud", dir, plan_names);
+  bundle.fraud = std::move(fraud.forest);
+  bundle.fraud_columns = std::move(fraud.columns);
+  bundle.models.push_back(std::move(fraud.entry));
+  if (models.has("credit")) {
+    LoadedModel credit = load_model(models, "credit", dir, plan_names);
+    bundle.credit = std::move(credit.forest);
+    bundle.credit_columns = std::move(credit.columns);
+    bundle.models.push_back(std::move(credit.entry));
+  }
+  models.map("credit");
+  models.done();
+  read_thresholds(root, bundle);
+  bundle.policy = load_policy(section_file(root, "policy", dir));
+  bundle.reasons = load_reasons(section_file(root, "reasons", dir), plan_names);
+  bundle.baseline = read_baseline(root, plan_names);
+  check_baseline_is_complete(root, bundle.fraud);
+  check_baseline_is_complete(root, bundle.credit);
+  // What the model was trained on is for readers: kept in the file, its keys are free.
+  root.map("training");
+  root.done();
+  return bundle;
+}
+
+}  // namespace tidemark

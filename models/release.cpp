@@ -1,0 +1,84 @@
+// See release.hpp. The fingerprint is a hash of the document's content, so two releases that decide
+// differently cannot share it.
+#include "models/release.hpp"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <cmath>
+#include <iterator>
+
+namespace tidemark {
+namespace {
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(byte));
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string model_json(const ModelEntry& model) {
+  return fmt::format(R"({{"role":{},"name":{},"version":{},"file":{},"sha256":{}}})",
+                     json_text(model.role), json_text(model.name), json_text(model.version),
+                     json_text(model.file), json_text(model.sha256));
+}
+
+std::string number_or_null(float value) {
+  // Shortest form that reads back to the same float.
+  return std::isfinite(value) ? fmt::format("{}", value) : std::string("null");
+}
+
+}  // namespace
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    fmt::format_to(std::back_inserter(hex), "{:02x}", static_cast<unsigned>(byte));
+  }
+  return hex;
+}
+
+Release make_release(const Bundle& bundle, std::string_view spec_fingerprint,
+                     std::string_view spec_text, std::string_view engine_version) {
+  std::string models, baseline;
+  for (const ModelEntry& model : bundle.models) {
+    if (!models.empty()) models += ',';
+    models += model_json(model);
+  }
+  for (const float value : bundle.baseline) {
+    if (!baseline.empty()) baseline += ',';
+    baseline += number_or_null(value);
+  }
+  const std::string body = fmt::format(
+      R"("engine":{},"bundle":{{"name":{},"version":{}}},"models":[{}],)"
+      R"("thresholds":{{"review":{},"block":{}}},"baseline":[{}],)"
+      R"("policy":{{"name":{},"sha256":"{}","yaml":{}}},)"
+      R"("reasons":{{"sha256":"{}","yaml":{}}},)"
+      R"("spec":{{"fingerprint":{},"yaml":{}}}}})",
+      json_text(engine_version), json_text(bundle.name), json_text(bundle.version), models,
+      bundle.review_threshold, bundle.block_threshold, baseline, json_text(bundle.policy.name),
+      sha256_hex(bundle.policy.text), json_text(bundle.policy.text),
+      sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), json_text(spec_fingerprint),
+      json_text(spec_text));
+  Release release;
+  release.fingerprint = sha256_hex(body).substr(0, 12);
+  release.document = fmt::format(R"({{"release":"{}",)", release.fingerprint) + body;
+  return release;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,93 @@
+// Records that are not decisions: releases, and the letters (dead or late) that give the original
+// bytes back. Rare, so they may allocate.
+#include <algorithm>
+#include <utility>
+
+#include "stream/encode/encoder.hpp"
+#include "stream/encode/json_writer.hpp"
+
+namespace tidemark {
+namespace {
+
+void append_bytes(std::string_view text, OutputBatch& out, std::uint64_t& begin,
+                  std::uint32_t& bytes) {
+  begin = out.bytes.size();
+  bytes = static_cast<std::uint32_t>(text.size());
+  out.bytes += text;
+}
+
+void encode_letter(const EventBatch& events, std::size_t row, OutputTopic topic,
+                   LetterHeaders headers, OutputBatch& out) {
+  headers.source = events.source[row];
+  headers.partition = events.partition[row];
+  headers.offset = events.offset[row];
+  const std::string_view key = events.raw_key[row], value = events.raw_value[row];
+  OutputRecord record;
+  record.topic = topic;
+  record.null_key = key.data() == nullptr;
+  record.null_value = value.data() == nullptr;
+  append_bytes(value, out, record.value_begin, record.value_bytes);
+  append_bytes(key, out, record.key_begin, record.key_bytes);
+  record.letter = static_cast<std::int32_t>(out.letters.size());
+  out.letters.push_back(std::move(headers));
+  out.records.push_back(record);
+}
+
+/// RFC 4648 with padding.
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t taken = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (k < taken ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += k <= taken ? digits[group >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void encode_release(std::string_view fingerprint, std::string_view document, OutputBatch& out) {
+  OutputRecord record;
+  record.topic = OutputTopic::releases;
+  append_bytes(document, out, record.value_begin, record.value_bytes);
+  append_bytes(fingerprint, out, record.key_begin, record.key_bytes);
+  out.records.push_back(record);
+}
+
+void encode_dead_letter(const EventBatch& events, std::size_t row, OutputBatch& out) {
+  LetterHeaders headers;
+  headers.error = name_of(events.error[row]);
+  headers.message = events.error_message[row];
+  encode_letter(events, row, OutputTopic::dead_letter, std::move(headers), out);
+}
+
+void encode_late(const EventBatch& events, std::size_t row, std::string_view message,
+                 OutputBatch& out) {
+  LetterHeaders headers;
+  headers.error = "late";
+  headers.message = message;
+  encode_letter(events, row, OutputTopic::late, std::move(headers), out);
+}
+
+std::string file_json(const OutputBatch& batch, const OutputRecord& record) {
+  const LetterHeaders& headers = batch.letters[static_cast<std::size_t>(record.letter)];
+  std::string json = R"({"error":)" + json_string(headers.error);
+  json += R"(,"message":)" + json_string(headers.message);
+  json += R"(,"topic":)" + json_string(name_of(headers.source));
+  json += R"(,"partition":)" + std::to_string(headers.partition);
+  json += R"(,"offset":)" + std::to_string(headers.offset);
+  if (!record.null_key) json += R"(,"key_base64":")" + base64(batch.key(record)) + '"';
+  json += R"(,"value_base64":)";
+  json += record.null_value ? std::string("null") : '"' + base64(batch.value(record)) + '"';
+  return json + '}';
+}
+
+}  // namespace tidemark
