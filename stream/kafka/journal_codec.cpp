@@ -1,0 +1,279 @@
+// The journal's bytes. Layout, version 1, all integers LEB128 unless said:
+//   u8 version | partition | release | per source: present, first, next - first
+//   runs: count, per run source, count, gap to the run before | ticks | controls | counts
+//   duplicates: count, per one source, offset - first (zigzag) | u64 LE state hash | u64 LE XXH3-64
+// Most runs take three bytes. No pointers, no padding, one way to write a record.
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+#include "stream/kafka/journal.hpp"
+
+namespace tidemark {
+
+namespace {
+
+constexpr std::uint8_t version = 1;
+constexpr std::size_t release_bytes_max = 64;
+
+class Writer {
+ public:
+  void byte(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
+  void number(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) byte(static_cast<std::uint8_t>(value | 0x80));
+    byte(static_cast<std::uint8_t>(value));
+  }
+  void signed_number(std::int64_t value) {
+    number(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
+  }
+  void fixed(std::uint64_t value) {
+    for (int i = 0; i < 8; ++i) byte(static_cast<std::uint8_t>(value >> 8 * i));
+  }
+  void text(std::string_view value) {
+    number(value.size());
+    bytes_ += value;
+  }
+  std::string seal() && {
+    fixed(XXH3_64bits(bytes_.data(), bytes_.size()));
+    return std::move(bytes_);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+/// Thrown and caught in this file only: a decoder that goes wrong has nothing to continue with.
+struct Malformed {
+  const char* what;
+};
+
+void require(bool holds, const char* what) {
+  if (!holds) throw Malformed{what};
+}
+
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+
+  std::uint8_t byte() {
+    require(at_ < bytes_.size(), "ends early");
+    return static_cast<std::uint8_t>(bytes_[at_++]);
+  }
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const std::uint64_t next = byte();
+      require(shift < 63 || next < 2, "number is too long");
+      require(shift == 0 || next != 0, "number has a needless byte");
+      value |= (next & 0x7f) << shift;
+      if (next < 0x80) return value;
+    }
+    throw Malformed{"number is too long"};
+  }
+  std::int64_t signed_number() {
+    const std::uint64_t value = number();
+    return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
+  }
+  std::uint64_t fixed() {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(byte()) << 8 * i;
+    return value;
+  }
+  /// An offset: not negative, so that sums of two cannot overflow unnoticed.
+  std::int64_t offset() {
+    const std::uint64_t value = number();
+    require(value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 2,
+            "offset is too large");
+    return static_cast<std::int64_t>(value);
+  }
+  /// How many entries follow; each takes two bytes at least, so a length that lies is seen at once.
+  std::size_t count() {
+    const std::uint64_t value = number();
+    require(value <= (bytes_.size() - at_) / 2, "count is larger than the record");
+    return static_cast<std::size_t>(value);
+  }
+  Source source() {
+    const std::uint8_t value = byte();
+    require(value < source_count, "unknown source");
+    return static_cast<Source>(value);
+  }
+  std::string text() {
+    const std::uint64_t size = number();
+    require(size <= release_bytes_max && size <= bytes_.size() - at_, "text is too long");
+    const std::string_view view = bytes_.substr(at_, static_cast<std::size_t>(size));
+    at_ += view.size();
+    return std::string(view);
+  }
+  bool at_end() const { return at_ == bytes_.size(); }
+
+ private:
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+std::size_t index_of(Source source) {
+  return static_cast<std::size_t>(source);
+}
+
+void write_ranges(const JournalRecord& record, Writer& out) {
+  for (const JournalRange& range : record.ranges) {
+    out.byte(range.present ? 1 : 0);
+    if (!range.present) continue;
+    out.number(static_cast<std::uint64_t>(range.first));
+    out.number(static_cast<std::uint64_t>(range.next - range.first));
+  }
+}
+
+/// The gap is what compaction and transaction markers took out: nearly always 0.
+void write_runs(const JournalRecord& record, Writer& out) {
+  std::array<std::int64_t, source_count> at{};
+  for (int i = 0; i < source_count; ++i) at[i] = record.ranges[i].first;
+  out.number(record.runs.size());
+  for (const JournalRun& run : record.runs) {
+    std::int64_t& next = at[index_of(run.source)];
+    const std::int64_t gap = run.next_offset - next - run.count;
+    if (gap < 0 || run.count == 0) throw std::logic_error("a journal run goes back or is empty");
+    out.byte(static_cast<std::uint8_t>(run.source));
+    out.number(run.count);
+    out.number(static_cast<std::uint64_t>(gap));
+    next = run.next_offset;
+  }
+}
+
+void read_ranges(Cursor& in, JournalRecord& record) {
+  for (JournalRange& range : record.ranges) {
+    const std::uint8_t present = in.byte();
+    require(present < 2, "a flag is neither 0 nor 1");
+    range.present = present == 1;
+    if (!range.present) continue;
+    range.first = in.offset();
+    range.next = range.first + in.offset();
+  }
+}
+
+void read_runs(Cursor& in, JournalRecord& record, std::uint64_t& rows) {
+  std::array<std::int64_t, source_count> at{};
+  for (int i = 0; i < source_count; ++i) at[i] = record.ranges[i].first;
+  record.runs.resize(in.count());
+  for (JournalRun& run : record.runs) {
+    run.source = in.source();
+    const JournalRange& range = record.ranges[index_of(run.source)];
+    require(range.present, "a run of a source that has no range");
+    const std::uint64_t count = in.number();
+    require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "a run of no size");
+    run.count = static_cast<std::uint32_t>(count);
+    std::int64_t& next = at[index_of(run.source)];
+    run.next_offset = next + run.count + in.offset();
+    require(run.next_offset <= range.next, "a run leaves its source's range");
+    next = run.next_offset;
+    rows += run.count;
+  }
+}
+
+void read_marks(Cursor& in, JournalRecord& record, std::uint64_t rows) {
+  std::uint64_t before = 0;
+  record.ticks.resize(in.count());
+  for (JournalTick& tick : record.ticks) {
+    tick.position = before = before + in.number();
+    tick.tick_ms = in.signed_number();
+    require(tick.position <= rows, "a tick behind the last row");
+  }
+  before = 0;
+  record.controls.resize(in.count());
+  for (JournalControl& control : record.controls) {
+    control.position = before = before + in.number();
+    control.offset = in.offset();
+    require(control.position <= rows, "a control event behind the last row");
+  }
+}
+
+void read_counts(Cursor& in, JournalRecord& record) {
+  JournalCounts& counts = record.counts;
+  for (std::uint64_t* count :
+       {&counts.scored, &counts.applied, &counts.dead_lettered, &counts.late, &counts.duplicate}) {
+    *count = in.number();
+  }
+  record.duplicates.resize(in.count());
+  for (JournalDuplicate& duplicate : record.duplicates) {
+    duplicate.source = in.source();
+    const JournalRange& range = record.ranges[index_of(duplicate.source)];
+    duplicate.offset = range.first + in.offset();
+    require(duplicate.offset < range.next, "a duplicate outside its source's range");
+  }
+}
+
+JournalRecord decode(std::string_view bytes) {
+  constexpr std::size_t checksum_bytes = 8;
+  require(bytes.size() > checksum_bytes, "ends early");
+  const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
+  require(static_cast<std::uint8_t>(body[0]) == version, "unknown version");
+  Cursor tail(bytes.substr(body.size()));
+  require(tail.fixed() == XXH3_64bits(body.data(), body.size()), "wrong checksum");
+  Cursor in(body);
+  in.byte();
+  JournalRecord record;
+  const std::uint64_t partition = in.number();
+  require(partition <= std::numeric_limits<std::int32_t>::max(), "partition is too large");
+  record.partition = static_cast<std::int32_t>(partition);
+  record.release = in.text();
+  read_ranges(in, record);
+  std::uint64_t rows = 0;
+  read_runs(in, record, rows);
+  read_marks(in, record, rows);
+  read_counts(in, record);
+  record.state_hash = in.fixed();
+  require(in.at_end(), "bytes behind the end");
+  return record;
+}
+
+}  // namespace
+
+std::string encode_journal(const JournalRecord& record) {
+  Writer out;
+  out.byte(version);
+  out.number(static_cast<std::uint32_t>(record.partition));
+  out.text(record.release);
+  write_ranges(record, out);
+  write_runs(record, out);
+  std::uint64_t before = 0;
+  out.number(record.ticks.size());
+  for (const JournalTick& tick : record.ticks) {
+    out.number(tick.position - before);
+    out.signed_number(tick.tick_ms);
+    before = tick.position;
+  }
+  before = 0;
+  out.number(record.controls.size());
+  for (const JournalControl& control : record.controls) {
+    out.number(control.position - before);
+    out.number(static_cast<std::uint64_t>(control.offset));
+    before = control.position;
+  }
+  const JournalCounts& counts = record.counts;
+  for (const std::uint64_t count :
+       {counts.scored, counts.applied, counts.dead_lettered, counts.late, counts.duplicate}) {
+    out.number(count);
+  }
+  out.number(record.duplicates.size());
+  for (const JournalDuplicate& duplicate : record.duplicates) {
+    out.byte(static_cast<std::uint8_t>(duplicate.source));
+    out.number(static_cast<std::uint64_t>(duplicate.offset -
+                                          record.ranges[index_of(duplicate.source)].first));
+  }
+  out.fixed(record.state_hash);
+  return std::move(out).seal();
+}
+
+std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string* error) {
+  try {
+    return decode(bytes);
+  } catch (const Malformed& malformed) {
+    if (error != nullptr) *error = malformed.what;
+    return std::nullopt;
+  }
+}
+
+}  // namespace tidemark
