@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
+#include <utility>
 
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/currency.hpp"
+#include "kernels/forest/link.hpp"
 #include "stream/pipeline/engine_scratch.hpp"
 
 namespace tidemark {

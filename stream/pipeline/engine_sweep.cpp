@@ -1,6 +1,7 @@
 // What happens to merchants without an event of their own: sweeps at ticks, and control events.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "kernels/base/civil_time.hpp"
 #include "stream/pipeline/engine.hpp"

@@ -68,6 +68,7 @@ std::size_t SourceMerge::move(EventBatch& out, std::size_t source, std::size_t c
     out.append(*chunk.rows, chunk.next, count);
   }
   chunk.next += count;
+  taken_time_ms_[source] = chunk.merge_time_ms[chunk.next - 1];
   queued_[source] -= count;
   if (chunk.next == chunk.merge_time_ms.size()) queues_[source].pop_front();
   return count;
@@ -139,6 +140,12 @@ std::optional<SourceMerge::Crossing> SourceMerge::crossing_recorded(Source recor
   if (!cuts(head, head.next, cut)) return std::nullopt;
   return Crossing{head.rows->event_time_ms[head.next], recorded, head.rows->partition[head.next],
                   head.rows->offset[head.next]};
+}
+
+void SourceMerge::forget() {
+  for (auto& queue : queues_) queue.clear();
+  queued_.fill(0);
+  last_time_ms_ = taken_time_ms_;
 }
 
 MonotonicTime SourceMerge::next_release() const {

@@ -58,6 +58,9 @@ class SourceMerge {
   };
   std::optional<Crossing> crossing(const Cut& cut, MonotonicTime now) const;
   std::optional<Crossing> crossing_recorded(Source recorded, const Cut& cut) const;
+  /// Drops what is queued, as if it had never been read. Untrustworthy records that come next keep
+  /// their place behind the last one that was taken.
+  void forget();
   /// When a record that is now held back may go, or MonotonicTime::max().
   MonotonicTime next_release() const;
 
@@ -78,7 +81,8 @@ class SourceMerge {
   }
 
   std::array<std::deque<Chunk>, source_count> queues_;
-  std::array<std::int64_t, source_count> last_time_ms_ = filled(INT64_MIN);
+  std::array<std::int64_t, source_count> last_time_ms_ = filled(INT64_MIN);   // of rows pushed
+  std::array<std::int64_t, source_count> taken_time_ms_ = filled(INT64_MIN);  // of rows taken
   std::array<std::size_t, source_count> queued_{};
   std::array<SourceState, source_count> states_{};
   std::chrono::milliseconds idle_;

@@ -1,0 +1,61 @@
+// Committer: a thread that owns the transactional sink, so that the engine works on the next
+// transaction while the last one commits. Work is done in the order submitted; the queue is
+// bounded, and a full queue makes the engine wait. After an abort everything queued is discarded
+// until the engine has rebuilt its state and called restart().
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "stream/encode/output.hpp"
+#include "stream/kafka/consumer.hpp"
+#include "stream/kafka/transaction.hpp"
+
+namespace tidemark {
+
+class Committer {
+ public:
+  Committer(TransactionalSink& sink, GroupConsumer& consumer);
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  /// Hands records over for the open transaction.
+  void produce(std::vector<OutputBatch> batches);
+  /// Ends the open transaction behind all that was handed over before.
+  void commit(std::vector<InputPosition> positions);
+  /// Waits until all that was submitted is done, then says whether all of it was committed.
+  bool settle();
+  /// True when a transaction was aborted and the engine has to rebuild. Rethrows what the sink
+  /// threw (fenced, fatal).
+  bool aborted();
+  /// Drops what is queued and open; the next records begin a new transaction.
+  void restart();
+  std::string abort_reason() const;
+
+ private:
+  struct Task {
+    std::vector<OutputBatch> batches;
+    std::vector<InputPosition> positions;
+    bool ends_transaction = false;
+  };
+  void submit(Task task);
+  void run();
+
+  TransactionalSink& sink_;
+  GroupConsumer& consumer_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> queue_;
+  bool busy_ = false, stop_ = false, aborted_ = false;
+  std::string reason_;
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,112 @@
+// See observe.hpp. prometheus-cpp keeps and writes the metrics, cpp-httplib serves them.
+#include "stream/pipeline/observe.hpp"
+
+#include <httplib.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <atomic>
+#include <thread>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+
+struct Observer::Impl {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& events =
+      prometheus::BuildCounter()
+          .Name("tidemark_events_total")
+          .Help("Input records by source and outcome, since the start")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& merchants = prometheus::BuildGauge()
+                                                         .Name("tidemark_merchants")
+                                                         .Help("Merchants held, by partition")
+                                                         .Register(registry);
+  prometheus::Family<prometheus::Gauge>& info =
+      prometheus::BuildGauge()
+          .Name("tidemark_build_info")
+          .Help("1, with the version and the release in the labels")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& transactions =
+      prometheus::BuildCounter()
+          .Name("tidemark_transactions_total")
+          .Help("Kafka transactions by result")
+          .Register(registry);
+  prometheus::Counter& commit_seconds = prometheus::BuildCounter()
+                                            .Name("tidemark_commit_seconds_total")
+                                            .Help("Time spent in commits")
+                                            .Register(registry)
+                                            .Add({});
+  httplib::Server server;
+  std::thread thread;
+  std::atomic<bool> ready{false};
+
+  static void raise_to(prometheus::Counter& counter, double total) {
+    if (total > counter.Value()) counter.Increment(total - counter.Value());
+  }
+};
+
+Observer::Observer(const Config& config, const std::string& release)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->info.Add({{"version", TIDEMARK_VERSION}, {"release", release}}).Set(1);
+  if (config.http_port == 0) return;
+  Impl& impl = *impl_;
+  impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
+    const prometheus::TextSerializer serializer;
+    response.set_content(serializer.Serialize(impl.registry.Collect()),
+                         "text/plain; version=0.0.4");
+  });
+  impl.server.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content("ok\n", "text/plain");
+  });
+  impl.server.Get("/readyz", [&impl](const httplib::Request&, httplib::Response& response) {
+    response.status = impl.ready ? 200 : 503;
+    response.set_content(impl.ready ? "ready\n" : "not ready\n", "text/plain");
+  });
+  if (!impl.server.bind_to_port(config.http_host.c_str(), config.http_port)) {
+    throw RunError("http.port: cannot listen on " + config.http_host + ":" +
+                   std::to_string(config.http_port) + "; is it taken?");
+  }
+  impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+}
+
+Observer::~Observer() {
+  if (!impl_->thread.joinable()) return;
+  impl_->server.stop();
+  impl_->thread.join();
+}
+
+void Observer::set_ready(bool ready) { impl_->ready = ready; }
+
+void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
+                       const TransactionalSink::Counters& sink) {
+  for (const auto& [partition, lane] : lanes) {
+    const std::string number = std::to_string(partition);
+    impl_->merchants.Add({{"partition", number}}).Set(lane->table.size());
+    for (std::size_t s = 0; s < source_count; ++s) {
+      const OutcomeCounts& c = lane->counts[s];
+      const std::string source{name_of(static_cast<Source>(s))};
+      const auto set = [&](Outcome outcome, std::uint64_t total) {
+        Impl::raise_to(impl_->events.Add({{"partition", number},
+                                          {"source", source},
+                                          {"outcome", std::string(name_of(outcome))}}),
+                       static_cast<double>(total));
+      };
+      set(Outcome::scored, c.scored);
+      set(Outcome::applied, c.applied);
+      set(Outcome::dead_lettered, c.dead_lettered);
+      set(Outcome::late, c.late);
+      set(Outcome::duplicate, c.duplicate);
+    }
+  }
+  Impl::raise_to(impl_->transactions.Add({{"result", "committed"}}),
+                 static_cast<double>(sink.commits));
+  Impl::raise_to(impl_->transactions.Add({{"result", "aborted"}}),
+                 static_cast<double>(sink.aborts));
+  Impl::raise_to(impl_->commit_seconds, sink.commit_seconds);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,32 @@
+// Observer: what an operator sees of a running instance. Metrics in Prometheus text, health and
+// readiness, on one port. The engine's thread writes, the HTTP threads read; neither waits for the
+// other beyond a counter.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "stream/kafka/transaction.hpp"
+#include "stream/pipeline/config.hpp"
+#include "stream/pipeline/lane.hpp"
+
+namespace tidemark {
+
+class Observer {
+ public:
+  /// Listens on http.host:http.port, or nowhere when the port is 0. Throws RunError when the port
+  /// is taken.
+  Observer(const Config& config, const std::string& release);
+  ~Observer();
+
+  void observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
+               const TransactionalSink::Counters& sink);
+  void set_ready(bool ready);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidemark

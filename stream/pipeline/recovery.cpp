@@ -1,0 +1,133 @@
+// See recovery.hpp.
+#include "stream/pipeline/recovery.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <chrono>
+#include <optional>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr std::size_t read_records_max = 10'000;
+constexpr int read_timeout_ms = 1'000;
+constexpr auto stall_limit = std::chrono::seconds(60);
+constexpr auto progress_interval = std::chrono::seconds(5);
+
+/// Feeds recorded runs of one partition's sources to the lane.
+class RecordedFeed {
+ public:
+  RecordedFeed(const Config& config, Intake& intake, ReaderClient& client, int partition)
+      : config_(config), intake_(intake), client_(client), partition_(partition) {}
+
+  /// Makes rows of `source` below `next_offset` available to the merge; at least one.
+  void fill(Lane& lane, Source source, std::int64_t first, std::int64_t next_offset) {
+    auto& reader = readers_[static_cast<std::size_t>(source)];
+    if (!reader) {
+      const int partition = source == Source::control ? control_partition : partition_;
+      reader.emplace(client_, ReadRange{config_.kafka.input(source), partition, first, log_follow,
+                                        source});
+    }
+    const auto give_up = std::chrono::steady_clock::now() + stall_limit;
+    while (lane.merge.queued(source) == 0) {
+      const auto raw = reader->read(read_records_max, read_timeout_ms);
+      if (!raw->records.empty()) {
+        // Rows beyond the recorded end stay queued and are dropped with the reader: see finish().
+        lane.merge.push(source, intake_.parse(raw, 0, raw->records.size()), MonotonicTime());
+        return;
+      }
+      if (std::chrono::steady_clock::now() > give_up) {
+        throw RunError(fmt::format(
+            "recovery of partition {}: {} has no record below offset {} that the journal names; "
+            "was the topic truncated or recreated?",
+            partition_, config_.kafka.input(source), next_offset));
+      }
+    }
+  }
+
+ private:
+  const Config& config_;
+  Intake& intake_;
+  ReaderClient& client_;
+  int partition_;
+  std::array<std::optional<PlainReader>, source_count> readers_;
+};
+
+/// Repeats one transaction and checks that the same ticks fell and the same outcomes came.
+void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record) {
+  lane.journal = {};
+  lane.journal_rows = 0;
+  std::array<std::int64_t, source_count> at{};
+  for (std::size_t s = 0; s < source_count; ++s) at[s] = record.ranges[s].first;
+  for (const JournalRun& run : record.runs) {
+    std::size_t left = run.count;
+    while (left > 0) {
+      if (lane.merge.queued(run.source) == 0) {
+        feed.fill(lane, run.source, at[static_cast<std::size_t>(run.source)], run.next_offset);
+      }
+      left -= engine.step_recorded(lane, run.source, left, {});
+    }
+    at[static_cast<std::size_t>(run.source)] = run.next_offset;
+  }
+  if (lane.journal.ranges == record.ranges && lane.journal.ticks == record.ticks &&
+      lane.journal.counts == record.counts) {
+    return;
+  }
+  throw RunError(fmt::format(
+      "recovery of partition {}: replaying the log gives other outcomes than the journal holds "
+      "(journal {}, replay {}); the inputs, the release or the settings of time and capacity "
+      "changed since",
+      lane.partition(), to_json(record), to_json(lane.journal)));
+}
+
+}  // namespace
+
+Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
+                       int partition, const SourceOffsets& committed) {
+  Recovered result;
+  result.lane = engine.make_lane(partition);
+  result.next.fill(offset_none);
+  Lane& lane = *result.lane;
+  RecordedFeed feed(config, intake, client, partition);
+  std::uint64_t expected_hash = 0;
+  auto report = std::chrono::steady_clock::now() + progress_interval;
+  read_journal(client, config.kafka.output(OutputTopic::journal), partition,
+               [&](const JournalRecord& record, std::int64_t) {
+                 repeat(engine, lane, feed, record);
+                 for (std::size_t s = 0; s < source_count; ++s) {
+                   if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
+                 }
+                 expected_hash = record.state_hash;
+                 ++result.transactions;
+                 result.rows += record.counts.consumed();
+                 if (std::chrono::steady_clock::now() < report) return;
+                 spdlog::info("recovering partition {}: {} events repeated", partition,
+                              result.rows);
+                 report = std::chrono::steady_clock::now() + progress_interval;
+               });
+  for (const Source source : keyed_sources) {
+    const auto s = static_cast<std::size_t>(source);
+    if (committed[s] == result.next[s]) continue;
+    throw RunError(fmt::format(
+        "recovery of partition {}: group {} has committed offset {} of {}, the journal ends at "
+        "{}; journal.v1 must be kept as long as the inputs, and a group must keep its journal",
+        partition, config.kafka.group_id, committed[s], config.kafka.input(source),
+        result.next[s]));
+  }
+  if (result.transactions > 0 && lane.state_hash() != expected_hash) {
+    throw RunError(fmt::format(
+        "recovery of partition {}: the repeated state has hash {:016x}, the journal says {:016x}; "
+        "the release or the settings of time and capacity changed since",
+        partition, lane.state_hash(), expected_hash));
+  }
+  lane.journal = {};
+  lane.journal_rows = 0;
+  lane.merge.forget();
+  return result;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,38 @@
+// Replay: the engine over JSON Lines files, one lane, outputs into a folder. The caller's thread
+// reads, merges and writes; parsing and scoring use the pool.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "stream/pipeline/accounting.hpp"
+#include "stream/pipeline/config.hpp"
+
+namespace tidemark {
+
+struct ReplayOptions {
+  std::array<std::optional<std::filesystem::path>, source_count> inputs;
+  std::filesystem::path out;                  // folder
+  std::optional<std::filesystem::path> rows;  // training rows, CSV
+  std::int64_t now_ms = 0;                    // stands for the Kafka timestamp of every line
+};
+
+struct ReplaySummary {
+  SourceCounts sources{};
+  OutcomeCounts total;
+  std::uint64_t merchants = 0, state_hash = 0;
+  std::string spec, release, backend;
+  double seconds = 0, events_per_s = 0;
+};
+
+/// The summary as the JSON of summary.json.
+std::string to_json(const ReplaySummary& summary);
+
+/// Runs to the end of all inputs, checks the accounting identity and writes summary.json last.
+/// Throws UsageError for what the configuration names wrongly and RunError for what fails.
+ReplaySummary replay(const Config& config, const ReplayOptions& options);
+
+}  // namespace tidemark

@@ -1,0 +1,276 @@
+// See server.hpp.
+#include "stream/pipeline/server.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t poll_records_max = 10'000;
+constexpr int poll_idle_ms = 5;
+// Rows of one source that wait in a lane for the others; beyond it the broker keeps them.
+constexpr std::size_t queued_rows_max = 100'000;
+
+void append_journal(const JournalRecord& journal, OutputBatch& out) {
+  const std::string bytes = encode_journal(journal);
+  OutputRecord& record = out.records.emplace_back();
+  record.topic = OutputTopic::journal;
+  record.partition = journal.partition;
+  record.null_key = true;
+  record.value_begin = out.bytes.size();
+  record.value_bytes = static_cast<std::uint32_t>(bytes.size());
+  out.bytes += bytes;
+}
+
+}  // namespace
+
+Server::Server(const Config& config, int partitions)
+    : config_(config),
+      backend_(resolve_backend(config.backend)),
+      release_(load_release(config, backend_, Provenance::kafka_topics)),
+      pool_(config.threads),
+      engine_(config, *release_, backend_, pool_),
+      intake_(config, pool_, partitions),
+      observer_(config, release_->release.fingerprint),
+      sink_(config.kafka),
+      consumer_(config.kafka) {}
+
+Server::~Server() = default;
+
+void Server::start() {
+  sink_.init();  // before the group: it settles what a dead predecessor left open
+  readers_ = std::make_unique<ReaderClient>(config_.kafka);
+  if (!config_.kafka.input(Source::control).empty()) {
+    control_ = std::make_unique<PlainReader>(
+        *readers_, ReadRange{config_.kafka.input(Source::control), control_partition,
+                             log_beginning, log_follow, Source::control});
+  }
+  committer_ = std::make_unique<Committer>(sink_, consumer_);
+  consumer_.subscribe();
+  spdlog::info("serving release {} on {} with {} threads", release_->release.fingerprint,
+               name_of(backend_), config_.threads);
+}
+
+void Server::round() {
+  if (committer_->aborted()) rebuild();
+  take_in_control();
+  const bool worked = work();
+  const bool idle = !worked && open_rows_ == 0;
+  const auto polled = consumer_.poll(poll_records_max, idle ? 4 * poll_idle_ms : worked ? 0 : 1);
+  if (!polled.revoked.empty()) give_up(polled);
+  if (!polled.assigned.empty()) take_assignment(polled.assigned);
+  take_in(polled);
+  if (commit_is_due()) commit();
+}
+
+void Server::take_assignment(const std::vector<int>& partitions) {
+  // Commits on their way must land first: recovery starts from what is committed.
+  if (!committer_->settle()) {
+    rebuild();
+  }
+  for (const int partition : partitions) recover(partition);
+  recovered_once_ = true;
+}
+
+void Server::recover(int partition) {
+  const SourceOffsets committed = consumer_.committed(partition);
+  Recovered recovered =
+      recover_lane(config_, engine_, intake_, *readers_, partition, committed);
+  for (const Source source : keyed_sources) {
+    recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
+                                                ? SourceState::closed
+                                                : SourceState::catching_up);
+  }
+  if (recovered.transactions > 0) {
+    spdlog::info("partition {}: {} events of {} transactions repeated, state hash {:016x}",
+                 partition, recovered.rows, recovered.transactions,
+                 recovered.lane->state_hash());
+  }
+  Lane& lane = *recovered.lane;
+  lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
+  lanes_[partition] = std::move(recovered.lane);
+  paused_[partition] = {};
+  feed_control(lane, 0);
+  consumer_.start(partition, recovered.next);
+}
+
+void Server::give_up(const GroupConsumer::Polled& polled) {
+  if (polled.lost) {
+    committer_->restart();
+    for (const int partition : polled.revoked) lanes_.erase(partition);
+    consumer_.unassign(polled.revoked);
+    rebuild();
+    return;
+  }
+  commit();
+  if (!committer_->settle()) rebuild();
+  for (const int partition : polled.revoked) lanes_.erase(partition);
+  consumer_.unassign(polled.revoked);
+}
+
+void Server::take_in(const GroupConsumer::Polled& polled) {
+  const auto now = steady_clock::now();
+  auto& records = polled.records->records;
+  // Rows of one source and partition become one chunk; their own order stays.
+  std::stable_sort(records.begin(), records.end(), [](const RawRecord& a, const RawRecord& b) {
+    return std::tie(a.partition, a.source) < std::tie(b.partition, b.source);
+  });
+  for (std::size_t first = 0; first < records.size();) {
+    std::size_t end = first + 1;
+    while (end < records.size() && records[end].partition == records[first].partition &&
+           records[end].source == records[first].source) {
+      ++end;
+    }
+    const auto lane = lanes_.find(records[first].partition);
+    if (lane != lanes_.end()) {
+      const Source source = records[first].source;
+      lane->second->merge.push(source, intake_.parse(polled.records, first, end - first), now);
+      lane->second->merge.set_state(source, SourceState::catching_up);
+      hold_back(*lane->second);
+    }
+    first = end;
+  }
+  for (const EndOfPartition& end : polled.ends) {
+    const auto lane = lanes_.find(end.partition);
+    if (lane != lanes_.end()) {
+      lane->second->merge.set_state(end.source, SourceState::live_end);
+    }
+  }
+}
+
+void Server::hold_back(Lane& lane) {
+  auto& paused = paused_[lane.partition()];
+  for (const Source source : keyed_sources) {
+    const auto s = static_cast<std::size_t>(source);
+    const std::size_t queued = lane.merge.queued(source);
+    if (!paused[s] && queued > queued_rows_max) {
+      consumer_.pause(source, lane.partition());
+      paused[s] = true;
+    } else if (paused[s] && queued < queued_rows_max / 2) {
+      consumer_.resume(source, lane.partition());
+      paused[s] = false;
+    }
+  }
+}
+
+void Server::take_in_control() {
+  if (!control_) return;
+  const auto raw = control_->read(poll_records_max, 0);
+  const std::size_t from = control_log_.size();
+  if (!raw->records.empty()) control_log_.push_back(raw);
+  for (auto& [partition, lane] : lanes_) {
+    feed_control(*lane, from);
+    lane->merge.set_state(Source::control, control_->caught_up() ? SourceState::live_end
+                                                                 : SourceState::catching_up);
+  }
+}
+
+void Server::feed_control(Lane& lane, std::size_t from) {
+  for (std::size_t i = from; i < control_log_.size(); ++i) {
+    const auto& raw = control_log_[i];
+    std::size_t first = 0;
+    while (first < raw->records.size() && raw->records[first].offset < lane.control_next) ++first;
+    if (first == raw->records.size()) continue;
+    auto rows = intake_.parse(raw, first, raw->records.size() - first);
+    lane.merge.push(Source::control, std::move(rows), steady_clock::now());
+    lane.control_next = raw->records.back().offset + 1;
+  }
+}
+
+bool Server::work() {
+  bool any = false;
+  const auto now = steady_clock::now();
+  EngineOutput out;
+  out.records = &records_;
+  for (auto& [partition, lane] : lanes_) {
+    // One batch a lane and round, so that no partition waits for another's backlog.
+    if (open_rows_ >= config_.transaction_events_max) break;
+    const std::uint64_t before = lane->journal_rows;
+    if (engine_.step(*lane, now, out)) {
+      any = true;
+      if (open_rows_ == 0) open_since_ = steady_clock::now();
+      open_rows_ += lane->journal_rows - before;
+      hand_over();
+    }
+    hold_back(*lane);
+  }
+  return any;
+}
+
+void Server::hand_over() {
+  if (!release_published_) {
+    // Ahead of the first decision made with it.
+    OutputBatch release;
+    encode_release(release_->release.fingerprint, release_->release.document, release);
+    records_.insert(records_.begin(), std::move(release));
+    release_published_ = true;
+  }
+  committer_->produce(std::move(records_));
+  records_ = {};
+}
+
+bool Server::commit_is_due() const {
+  if (open_rows_ == 0) return false;
+  return open_rows_ >= config_.transaction_events_max ||
+         steady_clock::now() - open_since_ >= milliseconds(config_.transaction_ms_max);
+}
+
+void Server::commit() {
+  if (open_rows_ == 0) return;
+  std::vector<InputPosition> positions;
+  OutputBatch journals;
+  for (auto& [partition, lane] : lanes_) {
+    if (lane->journal_rows == 0) continue;
+    check_identity(lane->counts, partition);
+    JournalRecord& journal = lane->journal;
+    journal.partition = partition;
+    journal.release = release_->release.fingerprint;
+    journal.state_hash = lane->state_hash();
+    for (const Source source : keyed_sources) {
+      const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];
+      if (range.present) positions.push_back({source, partition, range.next});
+    }
+    append_journal(journal, journals);
+    lane->journal = {};
+    lane->journal_rows = 0;
+  }
+  std::vector<OutputBatch> last;
+  last.push_back(std::move(journals));
+  committer_->produce(std::move(last));
+  committer_->commit(std::move(positions));
+  open_rows_ = 0;
+  observer_.observe(lanes_, sink_.counters());
+}
+
+void Server::rebuild() {
+  spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions",
+               committer_->abort_reason(), lanes_.size());
+  committer_->restart();
+  records_.clear();
+  open_rows_ = 0;
+  release_published_ = false;
+  std::vector<int> partitions;
+  for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
+  lanes_.clear();
+  for (const int partition : partitions) recover(partition);
+}
+
+void Server::stop() {
+  commit();
+  if (!committer_->settle()) {
+    throw RunError("the last transaction was aborted while stopping (" +
+                   committer_->abort_reason() + "); nothing is lost, the next start repeats it");
+  }
+  committer_.reset();
+  consumer_.close();
+}
+
+}  // namespace tidemark

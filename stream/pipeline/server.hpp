@@ -1,0 +1,68 @@
+// The parts of serve: what it holds, and one function for each thing that can happen to it. Private
+// to serve.cpp and server.cpp; one thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "stream/pipeline/committer.hpp"
+#include "stream/pipeline/engine.hpp"
+#include "stream/pipeline/intake.hpp"
+#include "stream/pipeline/observe.hpp"
+#include "stream/pipeline/recovery.hpp"
+
+namespace tidemark {
+
+class Server {
+ public:
+  Server(const Config& config, int partitions);
+  ~Server();
+
+  /// Joins the group. Call once.
+  void start();
+  /// One round: poll, take in, score what may go, commit when it is time.
+  void round();
+  /// Finishes and commits what was taken in, then leaves.
+  void stop();
+  bool recovered_once() const { return recovered_once_; }
+  Observer& observer() { return observer_; }
+
+ private:
+  void take_assignment(const std::vector<int>& partitions);
+  void give_up(const GroupConsumer::Polled& polled);
+  void take_in(const GroupConsumer::Polled& polled);
+  void take_in_control();
+  void feed_control(Lane& lane, std::size_t from);
+  void hold_back(Lane& lane);
+  bool work();
+  void hand_over();
+  bool commit_is_due() const;
+  void commit();
+  void rebuild();
+  void recover(int partition);
+
+  const Config& config_;
+  Backend backend_;
+  std::unique_ptr<LoadedRelease> release_;
+  ThreadPool pool_;
+  Engine engine_;
+  Intake intake_;
+  Observer observer_;
+  TransactionalSink sink_;
+  GroupConsumer consumer_;
+  std::unique_ptr<ReaderClient> readers_;
+  std::unique_ptr<PlainReader> control_;
+  std::unique_ptr<Committer> committer_;
+
+  std::map<int, std::unique_ptr<Lane>> lanes_;
+  std::map<int, std::array<bool, source_count>> paused_;
+  std::vector<std::shared_ptr<const RawBatch>> control_log_;  // everything read of control.v1
+  std::vector<OutputBatch> records_;
+  std::size_t open_rows_ = 0;   // processed since the last commit
+  MonotonicTime open_since_{};  // when the first of them was
+  bool release_published_ = false;
+  bool recovered_once_ = false;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,43 @@
+// The `tidemark` program: one subcommand a file. Here a failure becomes one line on stderr and the
+// exit status: 0 done, 1 the run failed, 2 wrong usage or configuration.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "kernels/base/failure.hpp"
+#include "tools/commands.hpp"
+
+namespace {
+
+int report(const char* what, int status) {
+  std::fprintf(stderr, "tidemark: %s\n", what);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Tidemark: limits, verdicts and alerts from streams of payments and invoices");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", TIDEMARK_VERSION);
+  tidemark::add_serve_command(app);
+  tidemark::add_replay_command(app);
+  tidemark::add_score_command(app);
+  tidemark::add_features_command(app);
+  tidemark::add_topics_command(app);
+  tidemark::add_generate_command(app);
+  tidemark::add_bench_command(app);
+  try {
+    app.parse(argc, argv);
+    return EXIT_SUCCESS;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return report(error.what(), 2);
+  } catch (const tidemark::UsageError& error) {
+    return report(error.what(), 2);
+  } catch (const std::exception& error) {
+    return report(error.what(), 1);
+  }
+}
