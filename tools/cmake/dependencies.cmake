@@ -18,8 +18,10 @@ pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 find_package(rapidcheck REQUIRED)
 
-# librdkafka: the system's when it is new enough (older ones lose offsets in batch consume), else the
-# one that tools/setup built.
+add_library(httplib::httplib ALIAS PkgConfig::HTTPLIB)
+
+# librdkafka: the system's when it is new enough (older ones lose offsets in batch consume), else
+# the one that tools/setup built.
 pkg_check_modules(RDKAFKA IMPORTED_TARGET rdkafka>=2.13.2)
 if(NOT RDKAFKA_FOUND)
   set(ENV{PKG_CONFIG_PATH} "${TIDEMARK_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")

@@ -1,6 +1,7 @@
-# Read by ctest, not by cmake: asks a GoogleTest program for its tests and adds each with the properties of its
-# label. CMake's own gtest_discover_tests calls every skip harmless and takes no properties that are lists.
-# The including file sets: program, prefix, labels, and for each label properties_<label> as key and value in turn.
+# Read by ctest, not by cmake: asks a GoogleTest program for its tests and adds each with the
+# properties of its label. CMake's own gtest_discover_tests calls every skip harmless and takes no
+# properties that are lists. The including file sets: program, prefix, labels, environment, and for
+# each label properties_<label> as key and value in turn.
 cmake_minimum_required(VERSION 3.25)
 
 function(tidemark_label_of test out)
@@ -21,7 +22,8 @@ function(tidemark_add_discovered program prefix)
     add_test("${prefix}not_built" "${program}")
     return()
   endif()
-  execute_process(COMMAND "${program}" --gtest_list_tests OUTPUT_VARIABLE listing RESULT_VARIABLE status)
+  execute_process(COMMAND "${program}" --gtest_list_tests
+    OUTPUT_VARIABLE listing RESULT_VARIABLE status)
   if(NOT status EQUAL 0)
     add_test("${prefix}does_not_list_its_tests" "${program}" --gtest_list_tests)
     return()
@@ -39,7 +41,7 @@ function(tidemark_add_discovered program prefix)
       if(NOT label IN_LIST labels)
         continue()
       endif()
-      add_test("${prefix}${test}" "${program}" "--gtest_filter=${test}" --gtest_also_run_disabled_tests)
+      add_test("${prefix}${test}" "${program}" "--gtest_filter=${test}")
       set(pairs "${properties_${label}}")
       list(LENGTH pairs length)
       set(at 0)
@@ -51,7 +53,7 @@ function(tidemark_add_discovered program prefix)
         math(EXPR at "${at} + 2")
       endwhile()
       set_tests_properties("${prefix}${test}" PROPERTIES ENVIRONMENT_MODIFICATION "${environment}")
-      if(test MATCHES "DISABLED_")
+      if(test MATCHES "DISABLED[_]")
         set_tests_properties("${prefix}${test}" PROPERTIES DISABLED TRUE)
       endif()
     endif()

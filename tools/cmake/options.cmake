@@ -1,10 +1,11 @@
 # What a builder can choose, and the flags that every target gets.
 option(TIDEMARK_CUDA "Build the CUDA drivers (needs nvcc 13)" OFF)
-set(TIDEMARK_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
+set(TIDEMARK_SANITIZE "" CACHE STRING "For -fsanitize= (address,undefined or thread)")
+set(default_deps "$ENV{HOME}/.cache/tidemark")
 if(DEFINED ENV{TIDEMARK_DEPS})
-  set(TIDEMARK_DEPS "$ENV{TIDEMARK_DEPS}" CACHE PATH "Where tools/setup put what apt does not have")
+  set(default_deps "$ENV{TIDEMARK_DEPS}")
 endif()
-set(TIDEMARK_DEPS "$ENV{HOME}/.cache/tidemark" CACHE PATH "Where tools/setup put what apt does not have")
+set(TIDEMARK_DEPS "${default_deps}" CACHE PATH "Where tools/setup put what apt does not have")
 set(TIDEMARK_CUDART_TEST_DIR "" CACHE PATH
     "Folder with a libcudart.so.13 that the gpu tests load (a PTX runner where there is no device)")
 set(TIDEMARK_ARCH "x86-64-v3" CACHE STRING
@@ -24,13 +25,15 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
-# Contraction is off everywhere: a fused multiply-add would give the host other bits than the device.
+# Contraction is off everywhere: a fused multiply-add would give the host other bits than the
+# device.
 add_library(tidemark_flags INTERFACE)
 target_include_directories(tidemark_flags INTERFACE ${PROJECT_SOURCE_DIR})
 # g++ 12 warns of impossible overlaps inside std::string where a literal meets operator+ (GCC bug
 # 105651), so -Wrestrict is off.
 target_compile_options(tidemark_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Werror -Wno-restrict -ffp-contract=off>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Werror -ffp-contract=off>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-march=${TIDEMARK_ARCH}>)
 target_compile_definitions(tidemark_flags INTERFACE
   TIDEMARK_VERSION="${PROJECT_VERSION}" $<$<BOOL:${TIDEMARK_CUDA}>:TIDEMARK_WITH_CUDA=1>)
