@@ -34,7 +34,9 @@ void add_serve_command(CLI::App& app) {
     const Config config = options->load();
     std::signal(SIGTERM, on_stop_signal);
     std::signal(SIGINT, on_stop_signal);
-    serve(config, stop_requested, [] { spdlog::info("ready"); });
+    ServeHooks hooks;
+    hooks.ready = [] { spdlog::info("ready"); };
+    serve(config, stop_requested, hooks);
     spdlog::info("stopped: everything read was committed");
   });
 }

@@ -8,8 +8,7 @@
 
 namespace tidemark {
 
-void serve(const Config& config, const std::atomic<bool>& stop,
-           const std::function<void()>& ready) {
+void serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks) {
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
   Server server(config, topics.partitions);
@@ -17,13 +16,16 @@ void serve(const Config& config, const std::atomic<bool>& stop,
   bool announced = false;
   while (!stop) {
     server.round();
-    if (announced || !server.recovered_once()) continue;
-    announced = true;
-    server.observer().set_ready(true);
-    if (ready) ready();
+    if (!announced && server.recovered_once()) {
+      announced = true;
+      server.observer().set_ready(true);
+      if (hooks.ready) hooks.ready();
+    }
+    if (hooks.taken) hooks.taken(server.rows_taken());
+    if (hooks.handed) hooks.handed(server.rows_handed());
   }
   server.observer().set_ready(false);
-  server.stop();
+  server.stop(hooks.settled);
 }
 
 }  // namespace tidemark

@@ -119,6 +119,7 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
 void Server::take_in(const GroupConsumer::Polled& polled) {
   const auto now = steady_clock::now();
   auto& records = polled.records->records;
+  rows_taken_ += records.size();
   // Rows of one source and partition become one chunk; their own order stays.
   std::stable_sort(records.begin(), records.end(), [](const RawRecord& a, const RawRecord& b) {
     return std::tie(a.partition, a.source) < std::tie(b.partition, b.source);
@@ -246,6 +247,7 @@ void Server::commit() {
   last.push_back(std::move(journals));
   committer_->produce(std::move(last));
   committer_->commit(std::move(positions));
+  rows_handed_ += open_rows_;
   open_rows_ = 0;
   observer_.observe(lanes_, sink_.counters());
 }
@@ -263,12 +265,13 @@ void Server::rebuild() {
   for (const int partition : partitions) recover(partition);
 }
 
-void Server::stop() {
+void Server::stop(const std::function<void()>& settled) {
   commit();
   if (!committer_->settle()) {
     throw RunError("the last transaction was aborted while stopping (" +
                    committer_->abort_reason() + "); nothing is lost, the next start repeats it");
   }
+  if (settled) settled();
   committer_.reset();
   consumer_.close();
 }

@@ -23,9 +23,11 @@ class Server {
   void start();
   /// One round: poll, take in, score what may go, commit when it is time.
   void round();
-  /// Finishes and commits what was taken in, then leaves.
-  void stop();
+  /// Finishes and commits what was scored, calls `settled`, then leaves the group.
+  void stop(const std::function<void()>& settled);
   bool recovered_once() const { return recovered_once_; }
+  std::uint64_t rows_taken() const { return rows_taken_; }
+  std::uint64_t rows_handed() const { return rows_handed_; }
   Observer& observer() { return observer_; }
 
  private:
@@ -61,6 +63,7 @@ class Server {
   std::vector<OutputBatch> records_;
   std::size_t open_rows_ = 0;   // processed since the last commit
   MonotonicTime open_since_{};  // when the first of them was
+  std::uint64_t rows_taken_ = 0, rows_handed_ = 0;
   bool release_published_ = false;
   bool recovered_once_ = false;
 };

@@ -1,0 +1,49 @@
+// `tidemark bench`: the benchmarks of bench/, each against its contenders in the same run.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "bench/pipeline/pipeline_bench.hpp"
+#include "tools/commands.hpp"
+#include "tools/config_options.hpp"
+
+namespace tidemark {
+
+void add_bench_command(CLI::App& app) {
+  struct Options {
+    ConfigOptions config;
+    PipelineBenchOptions bench;
+    std::string payments, work = "out/bench";
+    bool no_kafka = false, json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* bench = app.add_subcommand("bench", "Benchmarks against contenders in the same run");
+  bench->require_subcommand(1);
+  CLI::App* pipeline = bench->add_subcommand(
+      "pipeline", "Replay and serve beside a bare consume-and-produce loop");
+  options->config.add_to(*pipeline);
+  pipeline->add_option("--payments", options->payments, "JSON Lines of payments")
+      ->required()
+      ->check(CLI::ExistingFile);
+  pipeline->add_option("--work", options->work, "Scratch folder");
+  pipeline->add_option("--runs", options->bench.runs, "Runs of each contender, interleaved")
+      ->check(CLI::Range(1, 100));
+  pipeline->add_option("--partitions", options->bench.partitions, "Partitions of the topics")
+      ->check(CLI::Range(1, 1000));
+  pipeline->add_option("--transaction-events", options->bench.transaction_events,
+                       "Events of one transaction, for all contenders")
+      ->check(CLI::Range(1, 1'000'000));
+  pipeline->add_flag("--no-kafka", options->no_kafka, "Replay only");
+  pipeline->add_flag("--json", options->json, "Print one JSON object");
+  pipeline->callback([options] {
+    options->bench.payments = options->payments;
+    options->bench.work = options->work;
+    options->bench.kafka = !options->no_kafka;
+    const PipelineBenchResult result = bench_pipeline(options->config.load(), options->bench);
+    fmt::print("{}{}", options->json ? to_json(result) : to_table(result),
+               options->json ? "\n" : "");
+  });
+}
+
+}  // namespace tidemark
