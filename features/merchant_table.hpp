@@ -20,10 +20,10 @@
 namespace tidemark {
 
 struct MerchantTableOptions {
-  std::uint32_t merchants_max = 0;      // capacity.merchants_max
-  std::uint64_t dedup_events_max = 0;   // capacity.dedup_events_max
+  std::uint32_t merchants_max = 0;     // capacity.merchants_max
+  std::uint64_t dedup_events_max = 0;  // capacity.dedup_events_max
   std::int64_t dedup_horizon_ms = 48LL * 3600 * 1000;
-  std::string default_zone = "UTC";     // IANA name, for merchants whose profile names none
+  std::string default_zone = "UTC";  // IANA name, for merchants whose profile names none
 };
 
 /// What merchants.v1 says of a merchant; all empty before its first record and after a tombstone.
@@ -74,7 +74,8 @@ class MerchantTable {
   /// Largest event time applied, as of the last admit().
   std::int64_t clock_ms(std::uint32_t slot) const;
   const MerchantProfile& profile(std::uint32_t slot) const;
-  /// True when a sum, count or sketch of this merchant hit its ceiling; it stays there, never wraps.
+  /// True when a sum, count or sketch of this merchant hit its ceiling; it stays there, never
+  /// wraps.
   bool saturated(std::uint32_t slot) const;
 
   /// Of the merchant's id and whole state, after apply() and adopt_profile(): independent of slot

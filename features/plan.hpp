@@ -21,8 +21,8 @@ namespace tidemark {
 struct FeatureInfo {
   std::string name;
   std::string formula;
-  std::string window;  // empty for fields of the event
-  std::string label;   // exact, bucket(1 day), sketch(5%)
+  std::string window;                  // empty for fields of the event
+  std::string label;                   // exact, bucket(1 day), sketch(5%)
   std::size_t bytes_per_merchant = 0;  // accumulators that this column alone or first asked for
 };
 

@@ -15,7 +15,7 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t zones_max = 1024;  // IANA has about 600 names
+constexpr std::size_t zones_max = 1024;            // IANA has about 600 names
 constexpr std::int64_t horizon_s = 7'258'118'400;  // 2200-01-01
 
 struct Registry {

@@ -1,0 +1,85 @@
+// The inside of MerchantTable, shared by its two sources: admission (merchant_table.cpp) and
+// windows (merchant_windows.cpp). Records and hot lines live in pages that are added as merchants
+// come and never move. Not for other folders.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "features/id_table.hpp"
+#include "features/merchant_hot.hpp"
+#include "features/merchant_table.hpp"
+#include "kernels/base/civil_time.hpp"
+#include "kernels/window/read_body.hpp"
+
+namespace tidemark {
+
+struct MerchantTable::Impl {
+  static constexpr std::uint32_t page_shift = 9;  // 512 records: 2.9 MB with the default spec
+  static constexpr std::uint32_t page_merchants = 1U << page_shift;
+  struct FreeBytes {
+    void operator()(unsigned char* bytes) const { std::free(bytes); }
+  };
+  using RecordPage = std::unique_ptr<unsigned char[], FreeBytes>;
+  using HotPage = std::unique_ptr<MerchantHot[]>;
+
+  Impl(std::shared_ptr<const FeaturePlan> plan_in, const MerchantTableOptions& options_in);
+
+  MerchantHot& hot(std::uint32_t slot) {
+    return hot_pages[slot >> page_shift][slot & (page_merchants - 1)];
+  }
+  const MerchantHot& hot(std::uint32_t slot) const {
+    return hot_pages[slot >> page_shift][slot & (page_merchants - 1)];
+  }
+  unsigned char* record(std::uint32_t slot) {
+    return record_pages[slot >> page_shift].get() +
+           static_cast<std::size_t>(slot & (page_merchants - 1)) * view.record_bytes;
+  }
+  const unsigned char* record(std::uint32_t slot) const {
+    return const_cast<Impl*>(this)->record(slot);
+  }
+
+  // Admission.
+  std::uint32_t find(std::uint64_t hash, std::string_view id) const;
+  std::uint32_t make_merchant(std::uint64_t hash, std::string_view id);
+  void add_page();
+  void admit_block(EventBatch& batch, const std::uint32_t* rows, std::size_t count);
+  void admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot, std::uint64_t id_key);
+  bool is_duplicate(const MerchantHot& merchant, std::uint64_t id_key);
+  void remember_id(std::uint64_t id_key, std::int64_t time_ms, std::uint32_t slot);
+  const Zone& zone_of(const EventBatch& batch, std::size_t row) const;
+
+  // Windows.
+  void apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,
+                   std::span<const std::uint32_t> matrix_row, FeatureMatrix& matrix,
+                   Fraction* numbers);
+  void apply_profile(const EventBatch& batch, std::size_t row, unsigned char* merchant);
+
+  std::shared_ptr<const FeaturePlan> plan;
+  WindowPlanView view;
+  MerchantTableOptions options;
+  const Zone* default_zone = nullptr;
+  std::int64_t surely_on_time_ms = 0;  // an event no older than this is never too late
+  std::uint32_t size = 0;
+  MerchantIndex index;
+  IdTable ids;
+  std::vector<HotPage> hot_pages;
+  std::vector<RecordPage> record_pages;
+  std::vector<std::unique_ptr<MerchantProfile>> profiles;
+  std::vector<std::unique_ptr<char[]>> long_ids;
+  std::size_t long_id_bytes = 0;
+  std::vector<std::vector<Fraction>> scratch;  // one per worker
+};
+
+/// Avalanche of 64 bits (the finalizer of MurmurHash3 by Austin Appleby, public domain).
+constexpr std::uint64_t mix_bits(std::uint64_t x) {
+  x ^= x >> 33;
+  x *= 0xff51afd7ed558ccdULL;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ULL;
+  return x ^ (x >> 33);
+}
+
+}  // namespace tidemark

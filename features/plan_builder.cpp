@@ -1,0 +1,216 @@
+// The first half of compiling: which accumulators and totals a spec needs, and where they lie in
+// the record. plan_steps.cpp lists the steps that use them.
+#include "features/plan_builder.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace tidemark {
+namespace {
+
+std::uint32_t bytes_of(Accumulator kind, int sketch_words) {
+  switch (kind) {
+    case Accumulator::count:
+      return 4;
+    case Accumulator::sum_squares:
+      return 16;
+    case Accumulator::sketch:
+      return 8 * static_cast<std::uint32_t>(sketch_words);
+    default:
+      return 8;
+  }
+}
+
+std::uint32_t total_bytes_of(Accumulator kind, int sketch_words) {
+  return std::max(8U, bytes_of(kind, sketch_words));
+}
+
+constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+// Lengths that decide whether an event is too late, however short the windows of a tier are.
+constexpr std::int32_t least_tier_buckets[tier_count] = {64, 32, 45, 14, 14};
+
+}  // namespace
+
+std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
+  std::shared_ptr<FeaturePlan> plan(new FeaturePlan);
+  plan->spec_ = std::move(spec);
+  PlanBuilder(*plan).run();
+  return plan;
+}
+
+void PlanBuilder::run() {
+  for (const Feature& feature : spec_.features) {
+    FeatureInfo info{feature.name, formula_text(spec_, feature), window_text(feature),
+                     label_text(feature), 0};
+    needs_.push_back(needs_of(feature, info));
+    if (feature.hidden) continue;
+    plan_.names_.push_back(feature.name);
+    plan_.table_.push_back(std::move(info));
+  }
+  lay_out_rings();
+  lay_out_front();
+  list_groups();
+  list_updates();
+  list_reads();
+  finish();
+}
+
+// Measures that differ only in name share their accumulators.
+int PlanBuilder::canonical_measure(int measure) const {
+  const Measure& wanted = spec_.measures[static_cast<std::size_t>(measure)];
+  for (int m = 0; m < measure; ++m) {
+    const Measure& other = spec_.measures[static_cast<std::size_t>(m)];
+    if (other.types == wanted.types && other.need_mask == wanted.need_mask &&
+        other.need_bits == wanted.need_bits) {
+      return m;
+    }
+  }
+  return measure;
+}
+
+std::size_t PlanBuilder::want_total(const Feature& feature, Accumulator kind, bool active,
+                                    FeatureInfo& info) {
+  Store store;
+  store.measure = canonical_measure(feature.measure);
+  store.kind = kind;
+  store.tier = feature.tier;
+  store.sketch_words = kind == Accumulator::sketch ? feature.sketch_bits / 64 : 0;
+  const auto [found, is_new] = store_index_.emplace(store.key(), stores_.size());
+  if (is_new) stores_.push_back(store);
+  Store& kept = stores_[found->second];
+  const int end = feature.delay + feature.length;
+  info.bytes_per_merchant +=
+      static_cast<std::size_t>(std::max(0, end - kept.length)) * bytes_of(kind, store.sketch_words);
+  kept.length = std::max(kept.length, end);
+  Total total{found->second, feature.delay, end, active, 0};
+  const auto [at, is_new_total] = total_index_.emplace(total.key(), totals_.size());
+  if (is_new_total) {
+    totals_.push_back(total);
+    info.bytes_per_merchant += total_bytes_of(kind, store.sketch_words);
+  }
+  return at->second;
+}
+
+int PlanBuilder::want_last(int measure, FeatureInfo& info) {
+  const auto [found, is_new] = last_index_.emplace(canonical_measure(measure), last_index_.size());
+  if (is_new) info.bytes_per_merchant += 8;
+  return static_cast<int>(found->second);
+}
+
+PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& info) {
+  Needs needs;
+  const auto want = [&](Accumulator kind, bool active = false) {
+    needs.totals.push_back(want_total(feature, kind, active, info));
+  };
+  switch (feature.kind) {
+    case FeatureKind::count:
+      want(Accumulator::count);
+      break;
+    case FeatureKind::sum:
+    case FeatureKind::period_mean:
+      want(Accumulator::sum);
+      break;
+    case FeatureKind::mean:
+      want(Accumulator::sum);
+      want(Accumulator::count);
+      break;
+    case FeatureKind::stddev:
+    case FeatureKind::cv:
+      want(Accumulator::sum);
+      want(Accumulator::count);
+      want(Accumulator::sum_squares);
+      break;
+    case FeatureKind::min:
+      want(Accumulator::least);
+      break;
+    case FeatureKind::max:
+      want(Accumulator::greatest);
+      break;
+    case FeatureKind::distinct:
+      want(Accumulator::sketch);
+      break;
+    case FeatureKind::active:
+      want(feature.of_amount ? Accumulator::sum : Accumulator::count, true);
+      break;
+    case FeatureKind::since:
+      needs.last = want_last(feature.measure, info);
+      break;
+    default:
+      break;
+  }
+  return needs;
+}
+
+// Stores of one tier and length share a ring, so that one occupancy word serves them all and an
+// event touches one place in memory. Wide fields first: every field is aligned without gaps.
+void PlanBuilder::lay_out_rings() {
+  std::vector<std::size_t> order(stores_.size());
+  for (std::size_t s = 0; s < order.size(); ++s) order[s] = s;
+  const auto width = [&](std::size_t s) {
+    return stores_[s].kind == Accumulator::sketch ? 8U : bytes_of(stores_[s].kind, 0);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const auto key = [&](std::size_t s) {
+      return std::tuple(stores_[s].tier, stores_[s].length, -static_cast<int>(width(s)));
+    };
+    return key(a) < key(b);
+  });
+  for (const std::size_t s : order) {
+    Store& store = stores_[s];
+    std::vector<Ring>& rings = plan_.plan_.rings;
+    if (rings.empty() || rings.back().tier != store.tier || rings.back().length != store.length) {
+      Ring ring;
+      ring.tier = store.tier;
+      ring.length = static_cast<std::int16_t>(store.length);
+      rings.push_back(ring);
+    }
+    store.ring = static_cast<std::uint32_t>(rings.size() - 1);
+    store.bucket_offset = rings.back().bucket_bytes;
+    rings.back().bucket_bytes += bytes_of(store.kind, store.sketch_words);
+  }
+  for (const Store& store : stores_) {
+    Ring& ring = plan_.plan_.rings[store.ring];
+    const std::uint32_t unit = store.kind == Accumulator::sum_squares ? 16 : 8;
+    ring.bucket_bytes = round_up(ring.bucket_bytes, unit);
+    std::int32_t& tier = plan_.view_.tier_buckets[static_cast<int>(store.tier)];
+    tier = std::max({tier, static_cast<std::int32_t>(store.length),
+                     least_tier_buckets[static_cast<int>(store.tier)]});
+  }
+}
+
+// Head, totals and ring states lie together in front: a read-out touches nothing else.
+void PlanBuilder::lay_out_front() {
+  std::uint32_t at = sizeof(RecordHead);
+  for (Ring& ring : plan_.plan_.rings) {
+    ring.state_offset = at;
+    at += sizeof(RingState);
+  }
+  for (std::size_t last = 0; last < last_index_.size(); ++last) {
+    last_offsets_.push_back(at);
+    at += 8;
+  }
+  for (const std::uint32_t width : {8U, 16U, 0U}) {
+    if (width == 16) at = round_up(at, 16);
+    for (Total& total : totals_) {
+      const Store& store = stores_[total.store];
+      const std::uint32_t bytes = total_bytes_of(store.kind, store.sketch_words);
+      const bool sketch = store.kind == Accumulator::sketch;
+      if (sketch ? width != 0 : width != bytes) continue;
+      total.offset = at;
+      at += bytes;
+    }
+  }
+  plan_.view_.front_bytes = round_up(at, 64);
+  at = plan_.view_.front_bytes;
+  for (Ring& ring : plan_.plan_.rings) {
+    at = round_up(at, 16);
+    ring.bucket_offset = at;
+    at += ring.bucket_bytes * static_cast<std::uint32_t>(ring.length);
+  }
+  plan_.view_.record_bytes = round_up(at, 64);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,75 @@
+// Compiles a spec: shares accumulators between features, lays out the record, lists the steps that
+// fill and read it. Used once per load, by one thread; the result is a FeaturePlan.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "features/plan.hpp"
+
+namespace tidemark {
+
+class PlanBuilder {
+ public:
+  static std::shared_ptr<const FeaturePlan> build(FeatureSpec spec);
+
+ private:
+  /// One accumulator of one measure in one tier; as long as its longest window.
+  struct Store {
+    int measure = 0;
+    Accumulator kind = Accumulator::count;
+    Tier tier = Tier::day;
+    int sketch_words = 0;
+    int length = 0;
+    std::uint32_t ring = 0, bucket_offset = 0;
+    using Key = std::tuple<int, Accumulator, Tier, int>;
+    Key key() const { return {measure, kind, tier, sketch_words}; }
+  };
+  /// One total over one window of a store.
+  struct Total {
+    std::size_t store = 0;
+    int age_begin = 0, age_end = 0;
+    bool active = false;
+    std::uint32_t offset = 0;
+    using Key = std::tuple<std::size_t, int, int, bool>;
+    Key key() const { return {store, age_begin, age_end, active}; }
+  };
+  /// The totals and the latest-time field that a feature reads, as indices.
+  struct Needs {
+    std::vector<std::size_t> totals;
+    int last = -1;
+  };
+
+  explicit PlanBuilder(FeaturePlan& plan) : plan_(plan), spec_(plan.spec_) {}
+  void run();
+  int canonical_measure(int measure) const;
+  std::size_t want_total(const Feature& feature, Accumulator kind, bool active, FeatureInfo& info);
+  Needs needs_of(const Feature& feature, FeatureInfo& info);
+  int want_last(int measure, FeatureInfo& info);
+  void lay_out_rings();
+  void lay_out_front();
+  void list_groups();
+  void list_updates();
+  void list_type(EventType type);
+  void list_reads();
+  ReadStep read_of(std::size_t feature);
+  std::uint32_t estimates_of(int bits);
+  void finish();
+
+  FeaturePlan& plan_;
+  FeatureSpec& spec_;
+  std::vector<Store> stores_;
+  std::map<Store::Key, std::size_t> store_index_;
+  std::vector<Total> totals_;
+  std::map<Total::Key, std::size_t> total_index_;
+  std::vector<Needs> needs_;               // by feature
+  std::map<int, std::size_t> last_index_;  // by measure
+  std::vector<std::uint32_t> last_offsets_;
+  std::map<int, std::uint32_t> estimates_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,234 @@
+// The second half of compiling: the steps that move totals with the clock, fill them from an event
+// and read them into a row; then the fingerprint of it all.
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <set>
+
+#include "features/plan_builder.hpp"
+
+namespace tidemark {
+namespace {
+
+bool needs_recompute(Accumulator kind) {
+  return kind == Accumulator::greatest || kind == Accumulator::least || kind == Accumulator::sketch;
+}
+
+std::string sha256_hex(const std::string& text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  std::string hex;
+  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+// Everything of a feature that changes bits, in words: names of columns, not of measures.
+std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
+  std::string text = fmt::format(
+      "{} {} {} {:08x} {} {} {} {} {} {} {} {}", feature.hidden, feature.hidden ? "" : feature.name,
+      static_cast<int>(feature.kind), std::bit_cast<std::uint32_t>(feature.empty),
+      static_cast<int>(feature.tier), feature.length, feature.delay, feature.sketch_bits,
+      feature.types, feature.bit, feature.unit_ms, feature.of_amount);
+  if (feature.measure >= 0) {
+    const Measure& measure = spec.measures[static_cast<std::size_t>(feature.measure)];
+    text += fmt::format(" of {:x} {} {}", measure.types, measure.need_mask, measure.need_bits);
+  }
+  for (const int index : feature.add) text += fmt::format(" +{}", index);
+  for (const int index : feature.subtract) text += fmt::format(" -{}", index);
+  return text + "\n";
+}
+
+}  // namespace
+
+void PlanBuilder::list_groups() {
+  WindowPlan& plan = plan_.plan_;
+  for (std::uint32_t r = 0; r < plan.rings.size(); ++r) {
+    std::set<std::pair<int, int>> spans;
+    for (const Total& total : totals_) {
+      if (stores_[total.store].ring == r) spans.emplace(total.age_begin, total.age_end);
+    }
+    plan.rings[r].group_begin = static_cast<std::uint32_t>(plan.groups.size());
+    for (const auto& [begin, end] : spans) {
+      WindowGroup group;
+      group.age_begin = static_cast<std::int16_t>(begin);
+      group.age_end = static_cast<std::int16_t>(end);
+      group.step_begin = static_cast<std::uint32_t>(plan.shifts.size());
+      for (const Total& total : totals_) {
+        const Store& store = stores_[total.store];
+        if (store.ring != r || total.age_begin != begin || total.age_end != end) continue;
+        plan.shifts.push_back({store.kind, total.active,
+                               static_cast<std::uint16_t>(store.sketch_words), store.bucket_offset,
+                               total.offset});
+        group.recompute = group.recompute || needs_recompute(store.kind);
+      }
+      group.step_end = static_cast<std::uint32_t>(plan.shifts.size());
+      plan.groups.push_back(group);
+    }
+    plan.rings[r].group_end = static_cast<std::uint32_t>(plan.groups.size());
+  }
+}
+
+void PlanBuilder::list_type(EventType type) {
+  WindowPlan& plan = plan_.plan_;
+  const std::uint32_t bit = 1U << static_cast<unsigned>(type);
+  TypeUpdates updates;
+  updates.ring_begin = static_cast<std::uint32_t>(plan.ring_updates.size());
+  for (std::uint32_t r = 0; r < plan.rings.size(); ++r) {
+    RingUpdate update;
+    update.ring = r;
+    update.step_begin = static_cast<std::uint32_t>(plan.updates.size());
+    for (std::size_t s = 0; s < stores_.size(); ++s) {
+      const Store& store = stores_[s];
+      const Measure& measure = spec_.measures[static_cast<std::size_t>(store.measure)];
+      if (store.ring != r || (measure.types & bit) == 0) continue;
+      UpdateStep step;
+      step.kind = store.kind;
+      step.need_mask = measure.need_mask;
+      step.need_bits = measure.need_bits;
+      if (store.kind == Accumulator::sketch) {  // an absent payer is no payer
+        if ((step.need_mask & ~step.need_bits & event_bit_payer) != 0) continue;
+        step.need_mask |= event_bit_payer;
+        step.need_bits |= event_bit_payer;
+      }
+      step.sketch_words = static_cast<std::uint16_t>(store.sketch_words);
+      step.bucket_offset = store.bucket_offset;
+      step.member_begin = static_cast<std::uint32_t>(plan.members.size());
+      for (const Total& total : totals_) {
+        if (total.store != s) continue;
+        plan.members.push_back({static_cast<std::int16_t>(total.age_begin),
+                                static_cast<std::int16_t>(total.age_end), total.offset,
+                                total.active});
+      }
+      step.member_end = static_cast<std::uint32_t>(plan.members.size());
+      plan.updates.push_back(step);
+    }
+    update.step_end = static_cast<std::uint32_t>(plan.updates.size());
+    if (update.step_end != update.step_begin) plan.ring_updates.push_back(update);
+  }
+  updates.ring_end = static_cast<std::uint32_t>(plan.ring_updates.size());
+  updates.last_begin = static_cast<std::uint32_t>(plan.lasts.size());
+  for (const auto& [measure, last] : last_index_) {
+    const Measure& from = spec_.measures[static_cast<std::size_t>(measure)];
+    if ((from.types & bit) == 0) continue;
+    plan.lasts.push_back({from.need_mask, from.need_bits, last_offsets_[last]});
+  }
+  updates.last_end = static_cast<std::uint32_t>(plan.lasts.size());
+  plan.types.push_back(updates);
+}
+
+void PlanBuilder::list_updates() {
+  for (int type = 0; type < event_type_count; ++type) list_type(static_cast<EventType>(type));
+}
+
+// Linear counting: with m bits of which k are set, about m ln(m / (m - k)) distinct values; a full
+// sketch reads as if half a bit were unset. Rounded to hundredths, so that the last bits of a
+// logarithm never matter and no device needs one.
+std::uint32_t PlanBuilder::estimates_of(int bits) {
+  std::vector<double>& table = plan_.plan_.estimates;
+  const auto [found, is_new] = estimates_.emplace(bits, static_cast<std::uint32_t>(table.size()));
+  if (is_new) {
+    const double m = bits;
+    for (int set = 0; set <= bits; ++set) {
+      const double unset = std::max(m - set, 0.5);
+      table.push_back(std::round(100.0 * m * std::log(m / unset)) / 100.0);
+    }
+  }
+  return found->second;
+}
+
+ReadStep PlanBuilder::read_of(std::size_t index) {
+  const Feature& feature = spec_.features[index];
+  const Needs& needs = needs_[index];
+  const auto total = [&](std::size_t i) { return totals_[needs.totals[i]].offset; };
+  const auto part = [&](std::size_t i) { return static_cast<std::uint32_t>(feature.add[i]); };
+  const auto step = [&](ReadKind kind, std::uint32_t a = 0, std::uint32_t b = 0,
+                        std::uint32_t c = 0) {
+    return ReadStep{kind, static_cast<std::uint32_t>(index), a, b, c};
+  };
+  switch (feature.kind) {
+    case FeatureKind::event_amount:
+      return step(ReadKind::event_amount);
+    case FeatureKind::event_type:
+      return step(ReadKind::event_type, feature.types);
+    case FeatureKind::event_bit:
+      return step(ReadKind::event_bit, feature.bit);
+    case FeatureKind::history:
+      return step(ReadKind::history, 0, static_cast<std::uint32_t>(feature.unit_ms));
+    case FeatureKind::since:
+      return step(ReadKind::since, last_offsets_[static_cast<std::size_t>(needs.last)],
+                  static_cast<std::uint32_t>(feature.unit_ms));
+    case FeatureKind::count:
+    case FeatureKind::sum:
+    case FeatureKind::active:
+      return step(ReadKind::total, total(0));
+    case FeatureKind::period_mean:
+      return step(ReadKind::periods, total(0), static_cast<std::uint32_t>(feature.length));
+    case FeatureKind::mean:
+      return step(ReadKind::mean, total(0), total(1));
+    case FeatureKind::stddev:
+      return step(ReadKind::deviation, total(0), total(1), total(2));
+    case FeatureKind::cv:
+      return step(ReadKind::variation, total(0), total(1), total(2));
+    case FeatureKind::min:
+      return step(ReadKind::least, total(0));
+    case FeatureKind::max:
+      return step(ReadKind::greatest, total(0));
+    case FeatureKind::distinct:
+      return step(ReadKind::distinct, total(0),
+                  static_cast<std::uint32_t>(feature.sketch_bits / 64),
+                  estimates_of(feature.sketch_bits));
+    case FeatureKind::ratio:
+      return step(ReadKind::ratio, part(0), part(1));
+    case FeatureKind::change:
+      return step(ReadKind::change, part(0), part(1));
+    case FeatureKind::difference:
+      return step(ReadKind::difference, part(0), part(1));
+    case FeatureKind::net:
+      break;
+  }
+  std::vector<std::int32_t>& operands = plan_.plan_.operands;
+  const std::uint32_t begin = static_cast<std::uint32_t>(operands.size());
+  operands.insert(operands.end(), feature.add.begin(), feature.add.end());
+  for (const int other : feature.subtract) operands.push_back(~other);
+  return step(ReadKind::net, begin, static_cast<std::uint32_t>(operands.size()));
+}
+
+void PlanBuilder::list_reads() {
+  for (std::size_t f = 0; f < spec_.features.size(); ++f) {
+    plan_.plan_.reads.push_back(read_of(f));
+    const Feature& feature = spec_.features[f];
+    if (feature.hidden) continue;
+    plan_.plan_.columns.push_back({static_cast<std::uint32_t>(f), feature.scale, feature.empty});
+  }
+}
+
+void PlanBuilder::finish() {
+  const WindowPlan& plan = plan_.plan_;
+  WindowPlanView& view = plan_.view_;
+  view.rings = plan.rings.data();
+  view.groups = plan.groups.data();
+  view.shifts = plan.shifts.data();
+  view.types = plan.types.data();
+  view.ring_updates = plan.ring_updates.data();
+  view.updates = plan.updates.data();
+  view.members = plan.members.data();
+  view.lasts = plan.lasts.data();
+  view.reads = plan.reads.data();
+  view.operands = plan.operands.data();
+  view.columns = plan.columns.data();
+  view.estimates = plan.estimates.data();
+  view.ring_count = static_cast<std::uint32_t>(plan.rings.size());
+  view.read_count = static_cast<std::uint32_t>(plan.reads.size());
+  view.number_count = static_cast<std::uint32_t>(spec_.features.size());
+  view.column_count = static_cast<std::uint32_t>(plan.columns.size());
+  std::string text = "windows 1\n";  // the meaning of the rest; a change of bits raises it
+  for (const std::int32_t buckets : view.tier_buckets) text += fmt::format("{} ", buckets);
+  text += "\n";
+  for (const Feature& feature : spec_.features) text += canonical_text(spec_, feature);
+  plan_.fingerprint_ = sha256_hex(text);
+}
+
+}  // namespace tidemark

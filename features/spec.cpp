@@ -1,0 +1,430 @@
+// Reading a feature spec from YAML: every key is known, every name resolves, every window fits.
+// Errors say file, line and column. Nothing is compiled here.
+#include "features/spec.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <set>
+
+#include "kernels/base/civil_time.hpp"
+#include "kernels/base/failure.hpp"
+#include "kernels/base/strict_yaml.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr std::uint32_t type_bit(EventType type) {
+  return 1U << static_cast<unsigned>(type);
+}
+
+template <typename Value, std::size_t N>
+std::optional<Value> look_up(const std::array<std::pair<std::string_view, Value>, N>& table,
+                             std::string_view name) {
+  for (const auto& [key, value] : table) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+constexpr std::array<std::pair<std::string_view, FeatureKind>, 11> aggregates = {{
+    {"count", FeatureKind::count},
+    {"sum", FeatureKind::sum},
+    {"mean", FeatureKind::mean},
+    {"min", FeatureKind::min},
+    {"max", FeatureKind::max},
+    {"stddev", FeatureKind::stddev},
+    {"cv", FeatureKind::cv},
+    {"distinct", FeatureKind::distinct},
+    {"active", FeatureKind::active},
+    {"period_mean", FeatureKind::period_mean},
+    {"since", FeatureKind::since},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::uint8_t>, 4> event_bits = {{
+    {"night", event_bit_night},
+    {"weekend", event_bit_weekend},
+    {"certified", event_bit_certified},
+    {"payer", event_bit_payer},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
+    {{"h", ms_per_hour}, {"d", ms_per_day}}};
+
+struct Unit {
+  Tier tier;
+  int minutes;  // 0: calendar months
+};
+constexpr std::array<std::pair<std::string_view, Unit>, 5> window_units = {{
+    {"min", {Tier::minute, 1}},
+    {"h", {Tier::hour, 60}},
+    {"d", {Tier::day, 1'440}},
+    {"w", {Tier::week, 10'080}},
+    {"mo", {Tier::month, 0}},
+}};
+constexpr std::array<int, tier_count> tier_minutes = {1, 60, 1'440, 10'080, 0};
+
+// A key that stands twice would silently lose one of its values.
+void refuse_repeated_keys(const YAML::Node& node, const std::string& origin) {
+  if (node.IsSequence()) {
+    for (const auto& element : node) refuse_repeated_keys(element, origin);
+  }
+  if (!node.IsMap()) return;
+  std::set<std::string> seen;
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar() || !seen.insert(entry.first.Scalar()).second) {
+      YamlMap::fail_at(origin, entry.first, "key stands twice, or is not a word");
+    }
+    refuse_repeated_keys(entry.second, origin);
+  }
+}
+
+struct Span {
+  int count = 0;
+  Unit unit{Tier::day, 0};
+};
+
+class SpecReader {
+ public:
+  explicit SpecReader(std::string_view origin) : origin_(origin) {}
+
+  FeatureSpec read(const YAML::Node& root) {
+    refuse_repeated_keys(root, origin_);
+    YamlMap top(root, origin_);
+    spec_.name = top.text("spec");
+    YamlMap measures = top.map("measures");
+    for (const std::string& name : measures.keys()) read_measure(name, measures.map(name));
+    measures.done();
+    if (!top.has("features")) top.fail("features", "this setting is required");
+    for (const YAML::Node& node : top.list("features")) read_feature(node);
+    if (spec_.features.empty()) top.fail("features", "a spec needs at least one feature");
+    top.done();
+    return std::move(spec_);
+  }
+
+ private:
+  void read_measure(const std::string& name, YamlMap map) {
+    Measure measure;
+    measure.name = name;
+    const std::string source = map.text("source");
+    if (source == "payments") {
+      measure.source = Source::payments;
+    } else if (source == "invoices") {
+      measure.source = Source::invoices;
+    } else if (source == "signals") {
+      measure.source = Source::signals;
+    } else if (source == "feedback") {
+      measure.source = Source::feedback;
+    } else {
+      map.fail("source", "'" + source + "' is none of payments, invoices, signals, feedback");
+    }
+    measure.types = read_types(map, types_of(measure.source));
+    measure.has_amount = map.has("value");
+    if (map.text("value", "amount") != "amount") map.fail("value", "only 'amount' can be a value");
+    if (measure.has_amount && !is_scored_source(measure.source)) {
+      map.fail("value", "events of " + source + " have no amount");
+    }
+    YamlMap where = map.map("where");
+    for (const std::string& fact : where.keys()) {
+      const auto bit = look_up(event_bits, fact);
+      if (!bit) continue;  // done() below refuses it
+      measure.need_mask |= *bit;
+      if (where.flag(fact, true)) measure.need_bits |= *bit;
+    }
+    where.done();
+    map.done();
+    spec_.measures.push_back(std::move(measure));
+  }
+
+  static std::uint32_t types_of(Source source) {
+    const auto range = [](EventType first, EventType last) {
+      return type_bit(last) * 2 - type_bit(first);
+    };
+    switch (source) {
+      case Source::payments:
+        return range(EventType::payment, EventType::payout);
+      case Source::invoices:
+        return range(EventType::issued, EventType::disputed);
+      case Source::signals:
+        return type_bit(EventType::signal);
+      case Source::feedback:
+        return range(EventType::fraud, EventType::appeal);
+      default:
+        return 0;
+    }
+  }
+
+  // The types listed under `types`, all of `possible` when the key is absent.
+  std::uint32_t read_types(YamlMap& map, std::uint32_t possible) {
+    if (!map.has("types")) return (void)map.list("types"), possible;
+    std::uint32_t types = 0;
+    for (const YAML::Node& node : map.list("types")) {
+      std::uint32_t found = 0;
+      for (int t = 1; node.IsScalar() && t < event_type_count; ++t) {
+        const EventType type = static_cast<EventType>(t);
+        if (name_of(type) == node.Scalar()) found = type_bit(type) & possible;
+      }
+      if (found == 0) {
+        YamlMap::fail_at(
+            origin_, node,
+            "'" + (node.IsScalar() ? node.Scalar() : "?") + "' is no event type of this source");
+      }
+      types |= found;
+    }
+    if (types == 0) map.fail("types", "lists no type");
+    return types;
+  }
+
+  void read_feature(const YAML::Node& node) {
+    if (!node.IsMap()) YamlMap::fail_at(origin_, node, "a feature is a mapping");
+    Feature feature;
+    feature.line = node.Mark().line + 1;
+    feature.column = node.Mark().column + 1;
+    YamlMap map(node, origin_, "feature");
+    feature.name = map.text("name");
+    check_name(map, feature.name);
+    feature.hidden = map.flag("hidden", false);
+    feature.empty = static_cast<float>(
+        map.number("empty", static_cast<double>(std::numeric_limits<float>::quiet_NaN())));
+    int kinds = 0;
+    for (const char* key : {"event", "aggregate", "ratio", "change", "difference", "net"}) {
+      kinds += map.has(key) ? 1 : 0;
+    }
+    if (kinds != 1) {
+      map.fail("name",
+               "'" + feature.name +
+                   "' needs exactly one of event, aggregate, ratio, change, difference, net");
+    }
+    if (map.has("event")) {
+      read_event_field(map, feature);
+    } else if (map.has("aggregate")) {
+      read_aggregate(map, feature);
+    } else {
+      read_derived(map, feature);
+    }
+    map.done();
+    set_grain(feature);
+    spec_.features.push_back(std::move(feature));
+  }
+
+  void set_grain(Feature& feature) {
+    if (feature.kind == FeatureKind::distinct) feature.grain = grain_sketch;
+    if (feature.kind != FeatureKind::distinct && feature.length > 0) {
+      feature.grain = 1 + static_cast<int>(feature.tier);
+    }
+    for (const auto* list : {&feature.add, &feature.subtract}) {
+      for (const int index : *list) {
+        const Feature& part = spec_.features[static_cast<std::size_t>(index)];
+        if (part.grain == grain_sketch) feature.sketch_bits = part.sketch_bits;
+        feature.grain = std::max(feature.grain, part.grain);
+      }
+    }
+  }
+
+  void check_name(YamlMap& map, const std::string& name) {
+    const bool plain =
+        !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        });
+    if (!plain) map.fail("name", "'" + name + "' has other characters than a-z, 0-9 and _");
+    if (!names_.insert(name).second) map.fail("name", "'" + name + "' is taken");
+  }
+
+  void read_event_field(YamlMap& map, Feature& feature) {
+    const std::string field = map.text("event");
+    if (field == "amount") {
+      feature.kind = FeatureKind::event_amount;
+      feature.scale = 1;
+    } else if (field == "type") {
+      feature.kind = FeatureKind::event_type;
+      if (!map.has("types")) map.fail("types", "this setting is required");
+      feature.types = read_types(map, types_of(Source::payments) | types_of(Source::invoices));
+    } else if (field == "history") {
+      feature.kind = FeatureKind::history;
+      read_time_unit(map, feature);
+    } else if (const auto bit = look_up(event_bits, field)) {
+      feature.kind = FeatureKind::event_bit;
+      feature.bit = *bit;
+    } else {
+      map.fail("event", "'" + field +
+                            "' is none of amount, type, night, weekend, certified, payer, history");
+    }
+  }
+
+  void read_time_unit(YamlMap& map, Feature& feature) {
+    const auto unit = look_up(time_units, map.text("unit"));
+    if (!unit) map.fail("unit", "expected h or d");
+    feature.unit_ms = *unit;
+  }
+
+  void read_aggregate(YamlMap& map, Feature& feature) {
+    const std::string name = map.text("aggregate");
+    const auto kind = look_up(aggregates, name);
+    if (!kind) {
+      map.fail("aggregate", "'" + name +
+                                "' is none of count, sum, mean, min, max, stddev, cv, distinct, "
+                                "active, period_mean, since");
+    }
+    feature.kind = *kind;
+    const std::string of = map.text("of");
+    for (std::size_t m = 0; m < spec_.measures.size(); ++m) {
+      if (spec_.measures[m].name == of) feature.measure = static_cast<int>(m);
+    }
+    if (feature.measure < 0) map.fail("of", "there is no measure '" + of + "'");
+    const bool has_amount = spec_.measures[static_cast<std::size_t>(feature.measure)].has_amount;
+    if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
+    read_window(map, feature);
+    bool uses_amount = false;
+    switch (feature.kind) {
+      case FeatureKind::count:
+      case FeatureKind::distinct:
+        break;
+      case FeatureKind::active: {
+        const std::string value = map.text("value", has_amount ? "amount" : "count");
+        if (value != "amount" && value != "count") map.fail("value", "expected amount or count");
+        uses_amount = value == "amount";
+        feature.of_amount = uses_amount;
+        break;
+      }
+      default:
+        uses_amount = true;
+    }
+    if (uses_amount && !has_amount) {
+      map.fail("of", "measure '" + of + "' has no value: give it 'value: amount'");
+    }
+    const bool money =
+        uses_amount && feature.kind != FeatureKind::active && feature.kind != FeatureKind::cv;
+    feature.scale = money ? 1 : 0;
+    if (feature.kind == FeatureKind::distinct) {
+      feature.sketch_bits = static_cast<int>(map.integer("bits", 512, 64, 65'536));
+      if ((feature.sketch_bits & (feature.sketch_bits - 1)) != 0) {
+        map.fail("bits", "expected a power of two");
+      }
+    }
+  }
+
+  Span read_span(YamlMap& map, const std::string& key) {
+    const std::string text = map.text(key);
+    Span span;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), span.count);
+    const auto unit = look_up(window_units, std::string_view(end, text.data() + text.size()));
+    if (error != std::errc() || !unit || span.count < 0 || span.count > 100'000) {
+      map.fail(key, "'" + text + "' is no time span like 30min, 24h, 7d, 8w or 12mo");
+    }
+    span.unit = *unit;
+    return span;
+  }
+
+  // Short windows in hours are kept in minutes, so that 1h is the current minute and the 59 before.
+  void read_window(YamlMap& map, Feature& feature) {
+    const Span window = read_span(map, "window");
+    feature.tier = window.unit.tier;
+    feature.length = window.count;
+    if (window.unit.tier == Tier::hour && window.count <= 2) {
+      feature.tier = Tier::minute;
+      feature.length = window.count * 60;
+    }
+    if (feature.length < 1) map.fail("window", "a window has at least one bucket");
+    if (map.has("delay")) {
+      const Span delay = read_span(map, "delay");
+      const int bucket = tier_minutes[static_cast<std::size_t>(feature.tier)];
+      if ((bucket == 0) != (delay.unit.minutes == 0)) {
+        map.fail("delay", "months can only be delayed by months, and others not by months");
+      }
+      const long long minutes = static_cast<long long>(delay.count) * delay.unit.minutes;
+      if (bucket != 0 && minutes % bucket != 0) {
+        map.fail("delay", "is not a whole number of this window's buckets");
+      }
+      const long long buckets = bucket == 0 ? delay.count : minutes / bucket;
+      feature.delay = static_cast<int>(std::min<long long>(buckets, 1'000'000));
+    }
+    if (feature.length + feature.delay > ring_buckets_max) {
+      map.fail("window", "window and delay take " + std::to_string(feature.length + feature.delay) +
+                             " buckets, a ring holds " + std::to_string(ring_buckets_max) +
+                             ": use a larger unit");
+    }
+  }
+
+  int operand(const YAML::Node& node) {
+    for (std::size_t f = 0; node.IsScalar() && f < spec_.features.size(); ++f) {
+      if (spec_.features[f].name == node.Scalar()) return static_cast<int>(f);
+    }
+    YamlMap::fail_at(
+        origin_, node,
+        "'" + (node.IsScalar() ? node.Scalar() : "?") + "' is no feature above this one");
+  }
+
+  int scale_of(int feature) { return spec_.features[static_cast<std::size_t>(feature)].scale; }
+
+  void read_derived(YamlMap& map, Feature& feature) {
+    if (map.has("net")) return read_net(map, feature);
+    std::string key = "ratio";
+    feature.kind = FeatureKind::ratio;
+    if (map.has("change")) key = "change", feature.kind = FeatureKind::change;
+    if (map.has("difference")) key = "difference", feature.kind = FeatureKind::difference;
+    const std::vector<YAML::Node> operands = map.list(key);
+    if (operands.size() != 2) map.fail(key, "expected the names of two features");
+    for (const YAML::Node& node : operands) feature.add.push_back(operand(node));
+    const int a = scale_of(feature.add[0]), b = scale_of(feature.add[1]);
+    if (feature.kind != FeatureKind::ratio && a != b) {
+      map.fail(key, "one of the two is money and the other is not");
+    }
+    feature.scale = feature.kind == FeatureKind::ratio    ? a - b
+                    : feature.kind == FeatureKind::change ? 0
+                                                          : a;
+    if (feature.scale < -1 || feature.scale > 1) map.fail(key, "money times money has no unit");
+  }
+
+  void read_net(YamlMap& map, Feature& feature) {
+    feature.kind = FeatureKind::net;
+    YamlMap net = map.map("net");
+    for (const YAML::Node& node : net.list("add")) feature.add.push_back(plain_operand(node));
+    for (const YAML::Node& node : net.list("subtract")) {
+      feature.subtract.push_back(plain_operand(node));
+    }
+    net.done();
+    if (feature.add.empty()) map.fail("net", "needs 'add'");
+    feature.scale = scale_of(feature.add[0]);
+    for (const auto* list : {&feature.add, &feature.subtract}) {
+      for (const int index : *list) {
+        if (scale_of(index) != feature.scale) map.fail("net", "mixes money with counts");
+      }
+    }
+  }
+
+  int plain_operand(const YAML::Node& node) {
+    const int index = operand(node);
+    const FeatureKind kind = spec_.features[static_cast<std::size_t>(index)].kind;
+    if (kind != FeatureKind::count && kind != FeatureKind::sum && kind != FeatureKind::active &&
+        kind != FeatureKind::net) {
+      YamlMap::fail_at(origin_, node, "net adds counts and sums only");
+    }
+    return index;
+  }
+
+  std::string origin_;
+  FeatureSpec spec_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+FeatureSpec parse_feature_spec(std::string_view text, std::string_view origin) {
+  const std::string file(origin);
+  YAML::Node root;
+  try {
+    root = YAML::Load(std::string(text));
+  } catch (const YAML::ParserException& error) {
+    throw UsageError(file + ":" + std::to_string(error.mark.line + 1) + ":" +
+                     std::to_string(error.mark.column + 1) + ": " + error.msg);
+  }
+  if (!root.IsMap()) throw UsageError(file + ":1:1: expected a mapping of settings");
+  return SpecReader(origin).read(root);
+}
+
+}  // namespace tidemark

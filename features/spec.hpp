@@ -1,0 +1,90 @@
+// A feature spec as its author wrote it: measures (which events, which value) and features made of
+// them. Plain data, checked but not compiled; the plan is made from it and the oracle reads it.
+// It knows nothing of records and rings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/data/event.hpp"
+#include "kernels/window/window_plan.hpp"
+
+namespace tidemark {
+
+/// Events that a feature looks at.
+struct Measure {
+  std::string name;
+  Source source = Source::payments;
+  std::uint32_t types = 0;     // bit per EventType
+  std::uint8_t need_mask = 0;  // EventBit: which facts matter ...
+  std::uint8_t need_bits = 0;  // ... and what they must be
+  bool has_amount = false;     // of payments and invoices
+};
+
+enum class FeatureKind : std::uint8_t {
+  event_amount,
+  event_type,
+  event_bit,  // fields of the event
+  history,    // since the first event
+  count,
+  sum,
+  mean,
+  min,
+  max,
+  stddev,
+  cv,
+  distinct,     // over a window
+  active,       // buckets above zero
+  period_mean,  // sum / buckets of the window
+  since,        // since the last event
+  ratio,
+  change,
+  difference,
+  net,  // of other features
+};
+
+inline constexpr int grain_sketch = 100;
+
+/// One feature, in one bucket size. Operands are indices of earlier features.
+struct Feature {
+  std::string name;
+  FeatureKind kind = FeatureKind::event_amount;
+  bool hidden = false;  // computed for others, no column
+  float empty = 0;      // value where there is none
+  int measure = -1;
+  Tier tier = Tier::day;
+  int length = 0;  // buckets in the window
+  int delay = 0;   // buckets it is shifted back
+  int sketch_bits = 512;
+  std::uint32_t types = 0;         // event_type
+  std::uint8_t bit = 0;            // event_bit
+  std::int64_t unit_ms = 0;        // since, history
+  std::vector<int> add, subtract;  // net; of the others: add[0], add[1]
+  int scale = 0;                   // 1 money, 0 count or ratio, -1 per money
+  bool of_amount = false;          // active: buckets with takings, not just with events
+  int grain = 0;                   // 0 exact, 1 + tier, grain_sketch; of derived: the coarsest
+  int line = 0, column = 0;
+};
+
+struct FeatureSpec {
+  std::string name;
+  std::vector<Measure> measures;
+  std::vector<Feature> features;
+};
+
+/// Parses and checks. Throws UsageError "origin:line:column: what".
+FeatureSpec parse_feature_spec(std::string_view text, std::string_view origin);
+
+/// "7d delayed by 7d" and the like.
+std::string window_text(const Feature& feature);
+/// The formula as printed: "sum(inflow.amount)", "refund_sum_30d / inflow_sum_30d".
+std::string formula_text(const FeatureSpec& spec, const Feature& feature);
+/// "exact", "bucket(1 day)", "sketch(4.9%)"; of derived ones the coarsest of the operands.
+std::string label_text(const Feature& feature);
+/// Relative standard error of linear counting with that many bits at as many distinct values as
+/// half the bits (Whang et al., 1990: sqrt(m (exp(t) - t - 1)) / n with t = n / m).
+double sketch_error(int bits);
+
+}  // namespace tidemark

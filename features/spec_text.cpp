@@ -1,0 +1,139 @@
+// A spec in words: the window, the formula and the label of each feature, as `tidemark features`
+// prints them. Text only; nothing here decides a bit of any feature.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "features/spec.hpp"
+#include "kernels/base/civil_time.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr std::array<std::string_view, tier_count> tier_units = {"min", "h", "d", "w", "mo"};
+constexpr std::array<std::string_view, tier_count> tier_names = {"1 minute", "1 hour", "1 day",
+                                                                 "1 week", "1 month"};
+
+std::string types_text(std::uint32_t types) {
+  std::string text;
+  for (int t = 1; t < event_type_count; ++t) {
+    if ((types >> t & 1U) == 0) continue;
+    if (!text.empty()) text += "|";
+    text += name_of(static_cast<EventType>(t));
+  }
+  return text;
+}
+
+std::string bit_text(std::uint8_t bit) {
+  switch (bit) {
+    case event_bit_night:
+      return "night";
+    case event_bit_weekend:
+      return "weekend";
+    case event_bit_certified:
+      return "certified";
+    default:
+      return "payer";
+  }
+}
+
+std::string_view unit_text(const Feature& feature) {
+  return feature.unit_ms == ms_per_hour ? "hours" : "days";
+}
+
+std::string_view aggregate_text(FeatureKind kind) {
+  switch (kind) {
+    case FeatureKind::count:
+      return "count";
+    case FeatureKind::sum:
+      return "sum";
+    case FeatureKind::mean:
+      return "mean";
+    case FeatureKind::min:
+      return "min";
+    case FeatureKind::max:
+      return "max";
+    case FeatureKind::stddev:
+      return "stddev";
+    case FeatureKind::cv:
+      return "cv";
+    case FeatureKind::distinct:
+      return "distinct";
+    case FeatureKind::active:
+      return "active";
+    case FeatureKind::period_mean:
+      return "period_mean";
+    default:
+      return "";
+  }
+}
+
+bool has_window(const Feature& feature) {
+  return !aggregate_text(feature.kind).empty();
+}
+
+}  // namespace
+
+std::string window_text(const Feature& feature) {
+  if (!has_window(feature)) return "";
+  const std::string_view unit = tier_units[static_cast<std::size_t>(feature.tier)];
+  std::string text = fmt::format("{}{}", feature.length, unit);
+  if (feature.delay > 0) text += fmt::format(" delayed by {}{}", feature.delay, unit);
+  return text;
+}
+
+std::string formula_text(const FeatureSpec& spec, const Feature& feature) {
+  const auto operand = [&](std::size_t i) -> const std::string& {
+    return spec.features[static_cast<std::size_t>(feature.add[i])].name;
+  };
+  switch (feature.kind) {
+    case FeatureKind::event_amount:
+      return "event.amount";
+    case FeatureKind::event_type:
+      return fmt::format("event.type is {}", types_text(feature.types));
+    case FeatureKind::event_bit:
+      return fmt::format("event is {}", bit_text(feature.bit));
+    case FeatureKind::history:
+      return fmt::format("{} since the first event", unit_text(feature));
+    case FeatureKind::since:
+      return fmt::format("{} since the last of {}", unit_text(feature),
+                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+    case FeatureKind::ratio:
+      return fmt::format("{} / {}", operand(0), operand(1));
+    case FeatureKind::change:
+      return fmt::format("{} / {} - 1", operand(0), operand(1));
+    case FeatureKind::difference:
+      return fmt::format("{} - {}", operand(0), operand(1));
+    case FeatureKind::net: {
+      std::string text;
+      for (const int index : feature.add) {
+        text += (text.empty() ? "" : " + ") + spec.features[static_cast<std::size_t>(index)].name;
+      }
+      for (const int index : feature.subtract) {
+        text += " - " + spec.features[static_cast<std::size_t>(index)].name;
+      }
+      return text;
+    }
+    default:
+      return fmt::format("{}({})", aggregate_text(feature.kind),
+                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+  }
+}
+
+double sketch_error(int bits) {
+  const double m = bits, load = 0.5;
+  return std::sqrt(m * (std::exp(load) - load - 1.0)) / (m * load);
+}
+
+std::string label_text(const Feature& feature) {
+  if (feature.grain == 0) return "exact";
+  if (feature.grain == grain_sketch) {
+    return fmt::format("sketch({:.1f}% at {})", 100 * sketch_error(feature.sketch_bits),
+                       feature.sketch_bits / 2);
+  }
+  return fmt::format("bucket({})", tier_names[static_cast<std::size_t>(feature.grain - 1)]);
+}
+
+}  // namespace tidemark

@@ -1,0 +1,179 @@
+// The smallest task of the read-out, once, for host and device: one record, just after an event (or
+// with none, in a sweep), into one row of floats. Each column is one fixed expression: integers
+// into doubles, one division, one rounding to float. Changes nothing but the row.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/base/host_device.hpp"
+#include "kernels/window/window_body.hpp"
+
+namespace tidemark {
+
+/// A number before its division. 0 / 0 is "none".
+struct Fraction {
+  double num = 0;
+  double den = 0;
+};
+
+TIDEMARK_HD inline double wide_to_double(Wide value) {
+  return static_cast<double>(static_cast<std::uint64_t>(value >> 64)) * 18446744073709551616.0 +
+         static_cast<double>(static_cast<std::uint64_t>(value));
+}
+
+/// sqrt(n * squares - sum * sum), which is n times the population's sigma. Exact integers under the
+/// root up to 2^128; past that in doubles.
+TIDEMARK_HD inline double spread_of(std::int64_t count, std::int64_t sum, Wide squares) {
+  const Wide sum_wide = static_cast<Wide>(sum);
+  if (squares >> 96 == 0 && count >> 32 == 0) {
+    return std::sqrt(wide_to_double(static_cast<Wide>(count) * squares - sum_wide * sum_wide));
+  }
+  const double total = static_cast<double>(sum);
+  const double spread = static_cast<double>(count) * wide_to_double(squares) - total * total;
+  return spread > 0 ? std::sqrt(spread) : 0.0;
+}
+
+/// Digits after the point as a factor; exponents come from ISO 4217, which ends at 4.
+TIDEMARK_HD inline double minor_units(std::uint8_t exponent) {
+  double units = 1.0;
+  for (int digit = 0; digit < exponent; ++digit) units *= 10.0;
+  return units;
+}
+
+TIDEMARK_HD inline Fraction ratio_of(Fraction a, Fraction b) {
+  return {a.num * b.den, a.den * b.num};
+}
+
+TIDEMARK_HD inline Fraction change_of(Fraction a, Fraction b) {
+  return {a.num * b.den - a.den * b.num, a.den * b.num};
+}
+
+TIDEMARK_HD inline Fraction difference_of(Fraction a, Fraction b) {
+  if (a.den == b.den) return {a.num - b.num, a.den};
+  return {a.num * b.den - b.num * a.den, a.den * b.den};
+}
+
+/// What one row is read from. `event` is null in a sweep.
+struct ReadSource {
+  const unsigned char* record = nullptr;
+  const WindowEvent* event = nullptr;
+  std::uint8_t bits = 0;  // EventBit of the event
+};
+
+TIDEMARK_HD inline Fraction read_distinct(const WindowPlanView& plan, const ReadStep& step,
+                                          const unsigned char* record) {
+  int set = 0;
+  for (std::uint32_t word = 0; word < step.b; ++word) {
+    set += count_bits(field_at<std::uint64_t>(record, step.a + 8 * word));
+  }
+  return {plan.estimates[step.c + static_cast<std::uint32_t>(set)], 1.0};
+}
+
+TIDEMARK_HD inline Fraction read_time_since(const ReadStep& step, std::int64_t clock_ms,
+                                            std::uint64_t ordered) {
+  if (ordered == 0) return {};
+  const std::int64_t last_ms = static_cast<std::int64_t>(ordered ^ (std::uint64_t{1} << 63));
+  return {static_cast<double>(clock_ms - last_ms), static_cast<double>(step.b)};
+}
+
+/// Kinds that read the record.
+TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const ReadStep& step,
+                                             const unsigned char* record) {
+  const RecordHead& head = field_at<RecordHead>(record, 0);
+  const auto total = [&](std::uint32_t offset) { return field_at<std::int64_t>(record, offset); };
+  switch (step.kind) {
+    case ReadKind::total:
+      return {static_cast<double>(total(step.a)), 1.0};
+    case ReadKind::periods:
+      return {static_cast<double>(total(step.a)), static_cast<double>(step.b)};
+    case ReadKind::mean:
+      return {static_cast<double>(total(step.a)), static_cast<double>(total(step.b))};
+    case ReadKind::deviation:
+      return {spread_of(total(step.b), total(step.a), field_at<Wide>(record, step.c)),
+              static_cast<double>(total(step.b))};
+    case ReadKind::variation:
+      return {spread_of(total(step.b), total(step.a), field_at<Wide>(record, step.c)),
+              static_cast<double>(total(step.a))};
+    case ReadKind::greatest:
+      if (total(step.a) == 0) return {};
+      return {static_cast<double>(total(step.a) - 1), 1.0};
+    case ReadKind::least:
+      if (total(step.a) == 0) return {};
+      return {static_cast<double>(bucket_sum_max - total(step.a) + 1), 1.0};
+    case ReadKind::distinct:
+      return read_distinct(plan, step, record);
+    case ReadKind::since:
+      return read_time_since(step, head.clock_ms, field_at<std::uint64_t>(record, step.a));
+    case ReadKind::history:
+      if ((head.flags & record_started) == 0) return {};
+      return read_time_since(step, head.clock_ms, ordered_time(head.first_ms));
+    default:
+      return {};
+  }
+}
+
+/// Kinds that read the event; in a sweep the amount is none and the rest 0.
+TIDEMARK_HD inline Fraction read_event_step(const ReadStep& step, const ReadSource& from) {
+  if (step.kind == ReadKind::event_amount) {
+    if (from.event == nullptr) return {};
+    return {static_cast<double>(from.event->amount_minor), 1.0};
+  }
+  bool set = false;
+  if (from.event != nullptr) {
+    set = step.kind == ReadKind::event_bit
+              ? (from.bits & step.a) != 0
+              : (step.a >> static_cast<unsigned>(from.event->type) & 1U) != 0;
+  }
+  return {set ? 1.0 : 0.0, 1.0};
+}
+
+TIDEMARK_HD inline Fraction read_net(const WindowPlanView& plan, const ReadStep& step,
+                                     const Fraction* numbers) {
+  Fraction net{0.0, 1.0};
+  for (std::uint32_t o = step.a; o < step.b; ++o) {
+    const std::int32_t operand = plan.operands[o];
+    net.num += operand < 0 ? -numbers[~operand].num : numbers[operand].num;
+  }
+  return net;
+}
+
+/// Writes plan.column_count floats. `numbers` is scratch for plan.number_count fractions.
+TIDEMARK_HD inline void read_row(const WindowPlanView& plan, const ReadSource& from,
+                                 Fraction* numbers, float* out) {
+  for (std::uint32_t s = 0; s < plan.read_count; ++s) {
+    const ReadStep& step = plan.reads[s];
+    Fraction& number = numbers[step.target];
+    switch (step.kind) {
+      case ReadKind::event_amount:
+      case ReadKind::event_type:
+      case ReadKind::event_bit:
+        number = read_event_step(step, from);
+        break;
+      case ReadKind::ratio:
+        number = ratio_of(numbers[step.a], numbers[step.b]);
+        break;
+      case ReadKind::change:
+        number = change_of(numbers[step.a], numbers[step.b]);
+        break;
+      case ReadKind::difference:
+        number = difference_of(numbers[step.a], numbers[step.b]);
+        break;
+      case ReadKind::net:
+        number = read_net(plan, step, numbers);
+        break;
+      default:
+        number = read_record_step(plan, step, from.record);
+    }
+  }
+  const double units = minor_units(field_at<RecordHead>(from.record, 0).exponent);
+  for (std::uint32_t c = 0; c < plan.column_count; ++c) {
+    const ReadColumn& column = plan.columns[c];
+    Fraction number = numbers[column.number];
+    if (column.scale > 0) number.den *= units;
+    if (column.scale < 0) number.num *= units;
+    out[c] = number.den == 0 ? column.empty : static_cast<float>(number.num / number.den);
+  }
+}
+
+}  // namespace tidemark

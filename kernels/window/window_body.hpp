@@ -1,0 +1,372 @@
+// The smallest tasks of the windows, once, for host and device: move a merchant's clock, put one
+// event into its rings. No parallelism, no allocation, integers only. One thread per record at a
+// time; read_body.hpp turns a record into a row.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/base/civil_time.hpp"
+#include "kernels/base/host_device.hpp"
+#include "kernels/data/event.hpp"
+#include "kernels/window/ages.hpp"
+#include "kernels/window/window_plan.hpp"
+
+namespace tidemark {
+
+/// What the windows see of an event.
+struct WindowEvent {
+  std::int64_t time_ms = 0;
+  std::int64_t amount_minor = 0;
+  std::uint64_t payer_hash = 0;
+  EventType type = EventType::none;
+  std::uint8_t flags = 0;  // EventFlag
+};
+
+/// The event's place in the merchant's calendar, worked out once.
+struct EventPlace {
+  std::int32_t day = 0;
+  std::uint8_t bits = 0;  // EventBit
+};
+
+template <typename T>
+TIDEMARK_HD inline T& field_at(unsigned char* memory, std::uint32_t offset) {
+  return *reinterpret_cast<T*>(memory + offset);
+}
+template <typename T>
+TIDEMARK_HD inline const T& field_at(const unsigned char* memory, std::uint32_t offset) {
+  return *reinterpret_cast<const T*>(memory + offset);
+}
+
+TIDEMARK_HD inline EventPlace place_of(const WindowEvent& event, const ZoneView& zone) {
+  const std::int64_t local_ms = event.time_ms + zone_offset_ms(zone, event.time_ms);
+  EventPlace place;
+  place.day = day_of_local_ms(local_ms);
+  unsigned bits = 0;
+  if (hour_of_local_ms(local_ms) <= 6) bits |= event_bit_night;
+  if (weekday_of_day(place.day) >= 5) bits |= event_bit_weekend;
+  if ((event.flags & flag_certified) != 0) bits |= event_bit_certified;
+  if (event.payer_hash != 0) bits |= event_bit_payer;
+  place.bits = static_cast<std::uint8_t>(bits);
+  return place;
+}
+
+/// Number of the bucket that holds an instant; `day` is its local day.
+TIDEMARK_HD inline std::int64_t bucket_number(Tier tier, std::int64_t time_ms, std::int32_t day) {
+  switch (tier) {
+    case Tier::minute:
+      return floor_div(time_ms, ms_per_minute);
+    case Tier::hour:
+      return floor_div(time_ms, ms_per_hour);
+    case Tier::day:
+      return day;
+    case Tier::week:
+      return week_of_day(day);
+    case Tier::month:
+      return month_of_day(day);
+  }
+  return 0;
+}
+
+/// True when no ring of the plan, at the given clock, still has the event's bucket.
+TIDEMARK_HD inline bool is_too_late(const WindowPlanView& plan, std::int64_t clock_ms,
+                                    std::int32_t clock_day, std::int64_t time_ms,
+                                    std::int32_t day) {
+  bool any = false;
+  for (int tier = 0; tier < tier_count; ++tier) {
+    if (plan.tier_buckets[tier] == 0) continue;
+    any = true;
+    const Tier kind = static_cast<Tier>(tier);
+    const std::int64_t age =
+        bucket_number(kind, clock_ms, clock_day) - bucket_number(kind, time_ms, day);
+    if (age < plan.tier_buckets[tier]) return false;
+  }
+  return any;
+}
+
+/// The bucket of an age in the memory of a record.
+TIDEMARK_HD inline unsigned char* bucket_of(const Ring& ring, unsigned char* record,
+                                            std::uint32_t position, int age) {
+  std::int32_t index = static_cast<std::int32_t>(position) - age;
+  if (index < 0) index += ring.length;
+  return record + ring.bucket_offset + static_cast<std::uint32_t>(index) * ring.bucket_bytes;
+}
+
+TIDEMARK_HD inline AgeSet occupied_ages(const RingState& state) {
+  return (static_cast<AgeSet>(state.occupied[1]) << 64) | state.occupied[0];
+}
+
+TIDEMARK_HD inline void set_occupied_ages(RingState& state, AgeSet ages) {
+  state.occupied[0] = static_cast<std::uint64_t>(ages);
+  state.occupied[1] = static_cast<std::uint64_t>(ages >> 64);
+}
+
+/// Adds (or takes away) what a bucket holds to a total. Maxima and sketches only grow here.
+TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char* bucket,
+                                     unsigned char* record, bool take_away) {
+  switch (step.kind) {
+    case Accumulator::count:
+    case Accumulator::sum: {
+      std::int64_t value = step.kind == Accumulator::count
+                               ? field_at<std::uint32_t>(bucket, step.bucket_offset)
+                               : field_at<std::int64_t>(bucket, step.bucket_offset);
+      if (step.active) value = value > 0 ? 1 : 0;
+      field_at<std::int64_t>(record, step.target_offset) += take_away ? -value : value;
+      break;
+    }
+    case Accumulator::sum_squares: {
+      const Wide value = field_at<Wide>(bucket, step.bucket_offset);
+      Wide& total = field_at<Wide>(record, step.target_offset);
+      total = take_away ? total - value : total + value;
+      break;
+    }
+    case Accumulator::greatest:
+    case Accumulator::least: {
+      const std::int64_t value = field_at<std::int64_t>(bucket, step.bucket_offset);
+      std::int64_t& total = field_at<std::int64_t>(record, step.target_offset);
+      if (!take_away && value > total) total = value;
+      break;
+    }
+    case Accumulator::sketch:
+      for (std::uint32_t word = 0; !take_away && word < step.sketch_words; ++word) {
+        field_at<std::uint64_t>(record, step.target_offset + 8 * word) |=
+            field_at<std::uint64_t>(bucket, step.bucket_offset + 8 * word);
+      }
+      break;
+  }
+}
+
+/// Empties the total of a maximum or a sketch before it is made anew; leaves the others.
+TIDEMARK_HD inline bool clear_for_recompute(const ShiftStep& step, unsigned char* record) {
+  if (step.kind == Accumulator::greatest || step.kind == Accumulator::least) {
+    field_at<std::int64_t>(record, step.target_offset) = 0;
+    return true;
+  }
+  if (step.kind != Accumulator::sketch) return false;
+  for (std::uint32_t word = 0; word < step.sketch_words; ++word) {
+    field_at<std::uint64_t>(record, step.target_offset + 8 * word) = 0;
+  }
+  return true;
+}
+
+/// Brings the totals of one window up to date with a clock that moved by `steps` buckets.
+TIDEMARK_HD inline void shift_group(const WindowPlanView& plan, const Ring& ring,
+                                    const WindowGroup& group, const RingState& state,
+                                    std::int64_t steps, unsigned char* record) {
+  const AgeSet occupied = occupied_ages(state);
+  const AgeSet inside = ages_between(group.age_begin, group.age_end);
+  const AgeSet inside_then = ages_before(inside, steps);
+  const AgeSet leaving = occupied & inside & ~inside_then;
+  const AgeSet entering = occupied & inside_then & ~inside;
+  if ((leaving | entering) == 0) return;
+  const ShiftStep* const begin = plan.shifts + group.step_begin;
+  const ShiftStep* const end = plan.shifts + group.step_end;
+  for_each_age(leaving, [&](int age) {
+    const unsigned char* bucket = bucket_of(ring, record, state.position, age);
+    for (const ShiftStep* step = begin; step != end; ++step) {
+      merge_bucket(*step, bucket, record, true);
+    }
+  });
+  for_each_age(entering, [&](int age) {
+    const unsigned char* bucket = bucket_of(ring, record, state.position, age);
+    for (const ShiftStep* step = begin; step != end; ++step) {
+      merge_bucket(*step, bucket, record, false);
+    }
+  });
+  if (!group.recompute) return;
+  for (const ShiftStep* step = begin; step != end; ++step) {
+    if (!clear_for_recompute(*step, record)) continue;
+    for_each_age(occupied & inside_then, [&](int age) {
+      merge_bucket(*step, bucket_of(ring, record, state.position, age), record, false);
+    });
+  }
+}
+
+/// Moves a ring on by `steps` >= 1 buckets: totals, then the buckets that fall out are zeroed.
+TIDEMARK_HD inline void shift_ring(const WindowPlanView& plan, const Ring& ring, std::int64_t steps,
+                                   unsigned char* record) {
+  RingState& state = field_at<RingState>(record, ring.state_offset);
+  const AgeSet occupied = occupied_ages(state);
+  if (occupied != 0) {
+    for (std::uint32_t g = ring.group_begin; g < ring.group_end; ++g) {
+      shift_group(plan, ring, plan.groups[g], state, steps, record);
+    }
+    const AgeSet kept = ages_before(ages_below(ring.length), steps);
+    for_each_age(occupied & ~kept, [&](int age) {
+      unsigned char* bucket = bucket_of(ring, record, state.position, age);
+      for (std::uint32_t at = 0; at < ring.bucket_bytes; at += 8) {
+        field_at<std::uint64_t>(bucket, at) = 0;
+      }
+    });
+    set_occupied_ages(state, ages_after(occupied & kept, steps));
+  }
+  state.position = static_cast<std::uint32_t>((state.position + steps) % ring.length);
+}
+
+/// Moves the clock to max(clock, time_ms) and every ring with it. `day` is the local day of
+/// time_ms.
+TIDEMARK_HD inline void advance_record(const WindowPlanView& plan, unsigned char* record,
+                                       std::int64_t time_ms, std::int32_t day) {
+  RecordHead& head = field_at<RecordHead>(record, 0);
+  if ((head.flags & record_started) == 0) {
+    head.flags |= record_started;
+    head.clock_ms = head.first_ms = time_ms;
+    head.day = day;
+    for (std::uint32_t r = 0; r < plan.ring_count; ++r) {
+      const Ring& ring = plan.rings[r];
+      const std::int64_t number = bucket_number(ring.tier, time_ms, day);
+      field_at<RingState>(record, ring.state_offset).position =
+          static_cast<std::uint32_t>(number - floor_div(number, ring.length) * ring.length);
+    }
+    return;
+  }
+  const std::int64_t clock_ms = time_ms > head.clock_ms ? time_ms : head.clock_ms;
+  const std::int32_t clock_day = day > head.day ? day : head.day;
+  if (clock_ms == head.clock_ms && clock_day == head.day) return;
+  for (std::uint32_t r = 0; r < plan.ring_count; ++r) {
+    const Ring& ring = plan.rings[r];
+    if (ring.tier >= Tier::day && clock_day == head.day) continue;
+    const std::int64_t steps = bucket_number(ring.tier, clock_ms, clock_day) -
+                               bucket_number(ring.tier, head.clock_ms, head.day);
+    if (steps > 0) shift_ring(plan, ring, steps, record);
+  }
+  head.clock_ms = clock_ms;
+  head.day = clock_day;
+}
+
+/// Where an event meets the totals: the age of its bucket, and the record they are in.
+struct UpdateTarget {
+  unsigned char* record = nullptr;
+  unsigned char* bucket = nullptr;
+  std::int64_t age = 0;
+};
+
+/// Adds `value` to a count or sum bucket, up to `ceiling`, and to every total that covers it.
+template <typename Stored>
+TIDEMARK_HD inline void add_to_bucket(const WindowPlanView& plan, const UpdateStep& step,
+                                      const UpdateTarget& at, std::int64_t value,
+                                      std::int64_t ceiling) {
+  Stored& stored = field_at<Stored>(at.bucket, step.bucket_offset);
+  const std::int64_t before = static_cast<std::int64_t>(stored);
+  std::int64_t after = before + value;
+  if (after > ceiling) {
+    after = ceiling;
+    field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+  }
+  stored = static_cast<Stored>(after);
+  for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
+    const WindowMember& member = plan.members[m];
+    if (at.age < member.age_begin || at.age >= member.age_end) continue;
+    const std::int64_t delta = member.active ? (before == 0 && after > 0 ? 1 : 0) : after - before;
+    field_at<std::int64_t>(at.record, member.target_offset) += delta;
+  }
+}
+
+TIDEMARK_HD inline void add_square(const WindowPlanView& plan, const UpdateStep& step,
+                                   const UpdateTarget& at, std::int64_t amount) {
+  Wide& stored = field_at<Wide>(at.bucket, step.bucket_offset);
+  const Wide ceiling = Wide{1} << 120;  // 2^7 buckets of it still fit
+  const Wide before = stored;
+  Wide after = before + static_cast<Wide>(amount) * static_cast<Wide>(amount);
+  if (after > ceiling) {
+    after = ceiling;
+    field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+  }
+  stored = after;
+  for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
+    const WindowMember& member = plan.members[m];
+    if (at.age < member.age_begin || at.age >= member.age_end) continue;
+    field_at<Wide>(at.record, member.target_offset) += after - before;
+  }
+}
+
+TIDEMARK_HD inline void raise_maximum(const WindowPlanView& plan, const UpdateStep& step,
+                                      const UpdateTarget& at, std::int64_t value) {
+  std::int64_t& stored = field_at<std::int64_t>(at.bucket, step.bucket_offset);
+  if (value > stored) stored = value;
+  for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
+    const WindowMember& member = plan.members[m];
+    if (at.age < member.age_begin || at.age >= member.age_end) continue;
+    std::int64_t& total = field_at<std::int64_t>(at.record, member.target_offset);
+    if (value > total) total = value;
+  }
+}
+
+/// Which bit of a sketch stands for a payer. One multiplication spreads hashes that are not spread.
+TIDEMARK_HD inline std::uint32_t sketch_bit(std::uint64_t payer_hash, std::uint32_t words) {
+  return static_cast<std::uint32_t>((payer_hash * 0x9E3779B97F4A7C15ULL) >> 40) & (64 * words - 1);
+}
+
+TIDEMARK_HD inline void set_sketch_bit(const WindowPlanView& plan, const UpdateStep& step,
+                                       const UpdateTarget& at, std::uint64_t payer_hash) {
+  const std::uint32_t bit = sketch_bit(payer_hash, step.sketch_words);
+  const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
+  const std::uint32_t word = 8 * (bit / 64);
+  field_at<std::uint64_t>(at.bucket, step.bucket_offset + word) |= mask;
+  for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
+    const WindowMember& member = plan.members[m];
+    if (at.age < member.age_begin || at.age >= member.age_end) continue;
+    field_at<std::uint64_t>(at.record, member.target_offset + word) |= mask;
+  }
+}
+
+TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const UpdateStep& step,
+                                        const UpdateTarget& at, const WindowEvent& event) {
+  const bool too_large = event.amount_minor > bucket_sum_max;
+  const std::int64_t amount = too_large ? bucket_sum_max : event.amount_minor;
+  if (too_large) field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+  switch (step.kind) {
+    case Accumulator::count:
+      return add_to_bucket<std::uint32_t>(plan, step, at, 1, UINT32_MAX);
+    case Accumulator::sum:
+      return add_to_bucket<std::int64_t>(plan, step, at, amount, bucket_sum_max);
+    case Accumulator::sum_squares:
+      return add_square(plan, step, at, amount);
+    case Accumulator::greatest:
+      return raise_maximum(plan, step, at, amount + 1);
+    case Accumulator::least:
+      return raise_maximum(plan, step, at, bucket_sum_max - amount + 1);
+    case Accumulator::sketch:
+      return set_sketch_bit(plan, step, at, event.payer_hash);
+  }
+}
+
+/// Times as unsigned numbers in the same order, so that zeroed memory is before all of them.
+TIDEMARK_HD constexpr std::uint64_t ordered_time(std::int64_t time_ms) {
+  return static_cast<std::uint64_t>(time_ms) ^ (std::uint64_t{1} << 63);
+}
+
+/// One event into one merchant's windows; the record's zone gave `place`.
+TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* record,
+                                    const WindowEvent& event, const EventPlace& place) {
+  advance_record(plan, record, event.time_ms, place.day);
+  RecordHead& head = field_at<RecordHead>(record, 0);
+  if (event.time_ms < head.first_ms) head.first_ms = event.time_ms;
+  const TypeUpdates& updates = plan.types[static_cast<int>(event.type)];
+  for (std::uint32_t u = updates.ring_begin; u < updates.ring_end; ++u) {
+    const RingUpdate& update = plan.ring_updates[u];
+    const Ring& ring = plan.rings[update.ring];
+    const std::int64_t age = bucket_number(ring.tier, head.clock_ms, head.day) -
+                             bucket_number(ring.tier, event.time_ms, place.day);
+    if (age >= ring.length) continue;
+    RingState& state = field_at<RingState>(record, ring.state_offset);
+    const UpdateTarget at{record, bucket_of(ring, record, state.position, static_cast<int>(age)),
+                          age};
+    bool touched = false;
+    for (std::uint32_t s = update.step_begin; s < update.step_end; ++s) {
+      const UpdateStep& step = plan.updates[s];
+      if ((place.bits & step.need_mask) != step.need_bits) continue;
+      touched = true;
+      run_update_step(plan, step, at, event);
+    }
+    if (touched) state.occupied[age / 64] |= std::uint64_t{1} << (age % 64);
+  }
+  for (std::uint32_t s = updates.last_begin; s < updates.last_end; ++s) {
+    const LastStep& step = plan.lasts[s];
+    if ((place.bits & step.need_mask) != step.need_bits) continue;
+    std::uint64_t& last = field_at<std::uint64_t>(record, step.target_offset);
+    const std::uint64_t time = ordered_time(event.time_ms);
+    if (time > last) last = time;
+  }
+}
+
+}  // namespace tidemark

@@ -1,0 +1,190 @@
+// The compiled layout of a merchant's record and the steps that fill and read it, as flat arrays.
+// features/ compiles a spec into it; window_body.hpp runs it on host and device. Immutable, read by
+// any thread. It holds no merchant and knows no names.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace tidemark {
+
+/// Bucket sizes. Minutes and hours are UTC's; days, weeks and months the merchant's zone's.
+enum class Tier : std::uint8_t { minute, hour, day, week, month };
+inline constexpr int tier_count = 5;
+
+/// Buckets of one ring, so that the occupied ones fit into one 128-bit word.
+inline constexpr int ring_buckets_max = 128;
+
+/// Ceiling of one bucket's sum, and of one event's amount inside a window: 2^55. A window has at
+/// most 2^7 buckets, so a total stays below 2^62 and can never wrap. Reaching it is flagged.
+inline constexpr std::int64_t bucket_sum_max = std::int64_t{1} << 55;
+
+/// What a bucket keeps of one measure. `greatest` and `least` keep one more than the value (of
+/// `least`: than bucket_sum_max minus it), so that 0 is "no event".
+enum class Accumulator : std::uint8_t { count, sum, sum_squares, greatest, least, sketch };
+
+/// Facts about an event that measures filter by.
+enum EventBit : std::uint8_t {
+  event_bit_night = 1,    // local hour 0 to 6
+  event_bit_weekend = 2,  // local Saturday or Sunday
+  event_bit_certified = 4,
+  event_bit_payer = 8,  // has a payer or buyer
+};
+
+/// A window total that one accumulator feeds while a bucket's age is in [age_begin, age_end).
+/// `active` counts the buckets above zero instead of adding them up.
+struct WindowMember {
+  std::int16_t age_begin = 0;
+  std::int16_t age_end = 0;
+  std::uint32_t target_offset = 0;  // of the total in the record
+  bool active = false;
+};
+
+/// One accumulator that an event moves if (bits & need_mask) == need_bits.
+struct UpdateStep {
+  Accumulator kind = Accumulator::count;
+  std::uint8_t need_mask = 0, need_bits = 0;
+  std::uint16_t sketch_words = 0;
+  std::uint32_t bucket_offset = 0;  // inside the bucket
+  std::uint32_t member_begin = 0, member_end = 0;
+};
+
+/// The steps of one event type in one ring.
+struct RingUpdate {
+  std::uint32_t ring = 0;
+  std::uint32_t step_begin = 0, step_end = 0;
+};
+
+/// Remembers the latest event time of a measure.
+struct LastStep {
+  std::uint8_t need_mask = 0, need_bits = 0;
+  std::uint32_t target_offset = 0;
+};
+
+struct TypeUpdates {
+  std::uint32_t ring_begin = 0, ring_end = 0;
+  std::uint32_t last_begin = 0, last_end = 0;
+};
+
+/// What to do with a bucket that leaves or enters a window when the clock moves.
+struct ShiftStep {
+  Accumulator kind = Accumulator::count;
+  bool active = false;
+  std::uint16_t sketch_words = 0;
+  std::uint32_t bucket_offset = 0, target_offset = 0;
+};
+
+/// All totals over the same ages of one ring.
+struct WindowGroup {
+  std::int16_t age_begin = 0, age_end = 0;
+  std::uint32_t step_begin = 0, step_end = 0;
+  bool recompute = false;  // some step is a maximum or a sketch, which cannot be subtracted
+};
+
+/// A ring of `length` buckets in the record.
+struct Ring {
+  Tier tier = Tier::day;
+  std::int16_t length = 0;
+  std::uint32_t state_offset = 0;   // its RingState
+  std::uint32_t bucket_offset = 0;  // bucket 0
+  std::uint32_t bucket_bytes = 0;
+  std::uint32_t group_begin = 0, group_end = 0;
+};
+
+/// Which buckets hold anything, by age (bit 0: the current one), and where the current one is.
+/// position is always the bucket's number modulo the length. Every byte is state.
+struct RingState {
+  std::uint64_t occupied[2] = {0, 0};
+  std::uint32_t position = 0;
+  std::uint32_t zero = 0;
+};
+static_assert(sizeof(RingState) == 24);
+
+/// The head of every record. Every byte is state, except `zone` (a number of this process).
+struct RecordHead {
+  std::int64_t clock_ms = 0;
+  std::int64_t first_ms = 0;
+  std::int32_t day = 0;  // largest local day of an applied event
+  std::uint32_t first_currency = 0, profile_currency = 0;
+  std::uint16_t zone = 0;
+  std::uint8_t exponent = 0;  // digits after the point of the currency in force
+  std::uint8_t flags = 0;     // RecordFlag
+};
+enum RecordFlag : std::uint8_t { record_started = 1, record_saturated = 2 };
+static_assert(sizeof(RecordHead) == 32);
+
+/// A number on its way to a column is num / (den * 10^(exponent * scale)), num and den exact
+/// integers in a double as far as they fit: so a mean or a ratio is one division. 0 / 0 is "none".
+enum class ReadKind : std::uint8_t {
+  total,      // a: total                        num = total
+  periods,    // a: total, b: buckets            num = total, den = b
+  mean,       // a: sum, b: count
+  deviation,  // a: sum, b: count, c: squares    population sigma
+  variation,  // a: sum, b: count, c: squares    sigma / mean
+  greatest,   // a: maximum
+  least,      // a: maximum of the complement
+  distinct,   // a: sketch, b: words, c: first entry of its table of estimates
+  since,      // a: latest time, b: milliseconds of the unit
+  history,    // b: milliseconds of the unit
+  event_amount,
+  event_type,  // a, b: mask of types; 1 if the event's is one of them
+  event_bit,   // a: EventBit
+  ratio,       // a / b, of numbers read before
+  change,      // a / b - 1
+  difference,  // a - b
+  net,         // sum over operands [a, b): negative numbers are ~operand, subtracted
+};
+
+struct ReadStep {
+  ReadKind kind = ReadKind::total;
+  std::uint32_t target = 0;  // number of the result
+  std::uint32_t a = 0, b = 0, c = 0;
+};
+
+/// A column: which number, its unit and what it is where there is none.
+struct ReadColumn {
+  std::uint32_t number = 0;
+  std::int32_t scale = 0;  // 1 money, 0 count or ratio, -1 count per money
+  float empty = 0;
+};
+
+/// What goes to a kernel: pointers into a WindowPlan, or into its copy on a device.
+struct WindowPlanView {
+  const Ring* rings = nullptr;
+  const WindowGroup* groups = nullptr;
+  const ShiftStep* shifts = nullptr;
+  const TypeUpdates* types = nullptr;  // by EventType
+  const RingUpdate* ring_updates = nullptr;
+  const UpdateStep* updates = nullptr;
+  const WindowMember* members = nullptr;
+  const LastStep* lasts = nullptr;
+  const ReadStep* reads = nullptr;
+  const std::int32_t* operands = nullptr;
+  const ReadColumn* columns = nullptr;
+  const double* estimates = nullptr;  // tables of linear counting, by set bits
+  std::uint32_t ring_count = 0;
+  std::uint32_t read_count = 0;
+  std::uint32_t number_count = 0;  // doubles of scratch: twice this
+  std::uint32_t column_count = 0;
+  std::uint32_t record_bytes = 0;  // multiple of 64
+  std::uint32_t front_bytes = 0;   // head, ring states and totals: what a read-out touches
+  std::int32_t tier_buckets[tier_count] = {};  // 0: unused; what decides that an event is late
+};
+
+/// Owner of the arrays.
+struct WindowPlan {
+  std::vector<Ring> rings;
+  std::vector<WindowGroup> groups;
+  std::vector<ShiftStep> shifts;
+  std::vector<TypeUpdates> types;
+  std::vector<RingUpdate> ring_updates;
+  std::vector<UpdateStep> updates;
+  std::vector<WindowMember> members;
+  std::vector<LastStep> lasts;
+  std::vector<ReadStep> reads;
+  std::vector<std::int32_t> operands;
+  std::vector<ReadColumn> columns;
+  std::vector<double> estimates;
+};
+
+}  // namespace tidemark
