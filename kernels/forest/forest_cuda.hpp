@@ -1,5 +1,5 @@
-// The CUDA scorer's door: no CUDA type in it, so that scorer.cpp compiles in both flavours. Defined
-// only where TIDEMARK_WITH_CUDA is; scorer.cpp refuses the backend elsewhere.
+// The CUDA driver behind make_forest_scorer. No CUDA header is needed to include this: both
+// flavours define it, the CPU flavour by refusing.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,12 @@
 
 namespace tidemark {
 
-/// Copies the image to the device. Throws RunError when the device fails.
-std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const ForestImage& image);
+/// How many rows a thread walks; the scores are the same bits for each.
+enum class CudaRowsPerThread { by_batch, one, four };
+
+/// Copies the image to the device, compiled into byte codes where it fits them. The pool of `score`
+/// is not used. Throws UsageError where CUDA is not compiled in, RunError when the device fails.
+std::unique_ptr<ForestScorer> make_forest_scorer_cuda(
+    const ForestImage& image, CudaRowsPerThread rows_per_thread = CudaRowsPerThread::by_batch);
 
 }  // namespace tidemark

@@ -15,10 +15,10 @@ struct ForestTuning {
 
 /// Shared memory of a multiprocessor: 64 KB on sm_75, 164 on sm_80, 100 on sm_86 and 89, 228 later.
 constexpr ForestTuning forest_tuning_of(int compute_capability) {
-  if (compute_capability >= 90) return {256, 32 * 1024, 2, 64 * 1024};
-  if (compute_capability >= 86) return {256, 16 * 1024, 2, 32 * 1024};
-  if (compute_capability >= 80) return {256, 16 * 1024, 2, 64 * 1024};
-  return {128, 16 * 1024, 1, 32 * 1024};
+  if (compute_capability >= 90) return {256, 32 * 1024, 2, 256 * 1024};
+  if (compute_capability >= 86) return {256, 16 * 1024, 2, 128 * 1024};
+  if (compute_capability >= 80) return {256, 16 * 1024, 2, 256 * 1024};
+  return {128, 16 * 1024, 1, 64 * 1024};
 }
 
 }  // namespace tidemark

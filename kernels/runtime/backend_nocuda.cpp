@@ -32,8 +32,7 @@ std::unique_ptr<Segmenter> make_segmenter_cuda() {
   refuse("CUDA segmenter");
 }
 
-std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const Forest&,
-                                                      std::span<const std::int32_t>) {
+std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const ForestImage&, CudaRowsPerThread) {
   refuse("CUDA forest scorer");
 }
 
