@@ -69,6 +69,7 @@ Policy::Policy(const Bundle& bundle, std::span<const std::string> plan_names)
 
 Policy::~Policy() = default;
 Policy::Policy(Policy&&) noexcept = default;
+Policy& Policy::operator=(Policy&&) noexcept = default;
 
 std::vector<std::string> Policy::tier_names() const {
   std::vector<std::string> names;

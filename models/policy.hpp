@@ -49,6 +49,7 @@ class Policy {
   Policy(const Bundle& bundle, std::span<const std::string> plan_names);
   ~Policy();
   Policy(Policy&&) noexcept;
+  Policy& operator=(Policy&&) noexcept;
 
   bool has_limits() const { return config_.limit.enabled; }
   bool has_alerts() const { return config_.fall.enabled; }

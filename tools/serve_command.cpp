@@ -1,4 +1,5 @@
 // `tidemark serve`: Kafka in, Kafka out, until SIGTERM or SIGINT.
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -36,8 +37,9 @@ void add_serve_command(CLI::App& app) {
     std::signal(SIGINT, on_stop_signal);
     ServeHooks hooks;
     hooks.ready = [] { spdlog::info("ready"); };
-    serve(config, stop_requested, hooks);
+    const SourceCounts counts = serve(config, stop_requested, hooks);
     spdlog::info("stopped: everything read was committed");
+    fmt::print("{{{}}}\n", counts_json(counts));
   });
 }
 

@@ -1,5 +1,5 @@
-// Scoring a matrix with one forest: compiled once at load, then called per batch without allocation.
-// The same bits on every backend, instruction set, thread count and split into batches.
+// Scoring a matrix with one forest: compiled once at load, then called per batch without
+// allocation. The same bits on every backend, instruction set, thread count and split into batches.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ namespace tidemark {
 class ForestScorer {
  public:
   virtual ~ForestScorer() = default;
-  /// Raw scores before the link, in the trainer's order of summation. `out`: rows x outputs doubles.
+  /// Raw scores before the link, in the trainer's order of summation. `out`: rows x outputs
+  /// doubles.
   virtual void score(FeatureMatrixView rows, std::span<double> out, ThreadPool& pool) = 0;
   /// Leaf numbers within their tree. `out`: rows x trees.
   virtual void leaves(FeatureMatrixView rows, std::span<std::int32_t> out, ThreadPool& pool) = 0;

@@ -6,10 +6,11 @@
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "kernels/base/failure.hpp"
 
@@ -79,8 +80,12 @@ void log_line(const rd_kafka_t* client, int level, const char* facility, const c
     watch.transport_trouble.store(true, std::memory_order_relaxed);
     watch.note_error(text);
   }
-  // A property of consumers given to a producer is no matter: kafka.client.* goes to all of ours.
-  const bool minor = watch.quiet || std::strcmp(facility, "CONFWARN") == 0;
+  // Our own lines say what a failed transaction means; a property of consumers given to a producer
+  // is no matter, since kafka.client.* goes to all clients; a producer id asked for again is usual.
+  constexpr std::array<std::string_view, 4> said_elsewhere = {"CONFWARN", "GETPID", "TXNERR",
+                                                              "FATAL"};
+  const bool minor = watch.quiet || std::find(said_elsewhere.begin(), said_elsewhere.end(),
+                                              facility) != said_elsewhere.end();
   const auto severity = minor        ? spdlog::level::debug
                         : level <= 4 ? spdlog::level::warn
                         : level <= 6 ? spdlog::level::info

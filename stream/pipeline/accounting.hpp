@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/base/failure.hpp"
 #include "kernels/data/event.hpp"
 
 namespace tidemark {
@@ -40,18 +39,9 @@ struct OutcomeCounts {
 using SourceCounts = std::array<OutcomeCounts, source_count>;
 
 /// Throws RunError when a source of `partition` has records without exactly one outcome.
-inline void check_identity(const SourceCounts& counts, int partition) {
-  for (int s = 0; s < source_count; ++s) {
-    const OutcomeCounts& c = counts[static_cast<std::size_t>(s)];
-    if (c.balanced()) continue;
-    throw RunError("accounting identity broken in partition " + std::to_string(partition) +
-                   " of " + std::string(name_of(static_cast<Source>(s))) + ": consumed " +
-                   std::to_string(c.consumed) + ", scored " + std::to_string(c.scored) +
-                   ", applied " + std::to_string(c.applied) + ", dead-lettered " +
-                   std::to_string(c.dead_lettered) + ", late " + std::to_string(c.late) +
-                   ", duplicate " + std::to_string(c.duplicate) +
-                   "; nothing was committed, please report this as a defect");
-  }
-}
+void check_identity(const SourceCounts& counts, int partition);
+
+/// `"consumed":..,"scored":..,...,"sources":{"payments":{..},...}`: totals, then each source.
+std::string counts_json(const SourceCounts& counts);
 
 }  // namespace tidemark

@@ -80,7 +80,7 @@ class Lane {
   std::set<std::string, std::less<>> freezes_waiting;  // merchants frozen before their first event
   std::set<Overlay> overlays;
   std::int64_t control_next = 0;         // next offset of control.v1 to take in
-  SourceCounts counts{};                 // since the start of this process
+  SourceCounts counts{};                 // since the start of the log
   JournalRecord journal;                 // since the last commit
   std::uint64_t journal_rows = 0;        // rows in it
 };

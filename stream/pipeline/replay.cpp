@@ -72,26 +72,14 @@ ReplaySummary summarise(Lane& lane, const LoadedRelease& release, Backend backen
   return summary;
 }
 
-std::string counts_json(const OutcomeCounts& c) {
-  return fmt::format(
-      R"("consumed":{},"scored":{},"applied":{},"dead_lettered":{},"late":{},"duplicate":{})",
-      c.consumed, c.scored, c.applied, c.dead_lettered, c.late, c.duplicate);
-}
-
 }  // namespace
 
 std::string to_json(const ReplaySummary& summary) {
-  std::string json = "{" + counts_json(summary.total) + ",\"sources\":{";
-  for (std::size_t s = 0; s < source_count; ++s) {
-    json += fmt::format("{}\"{}\":{{{}}}", s == 0 ? "" : ",", name_of(static_cast<Source>(s)),
-                        counts_json(summary.sources[s]));
-  }
-  json += fmt::format(
-      R"(}},"merchants":{},"state_hash":"{:016x}","spec":"{}","release":"{}","backend":"{}",)"
+  return fmt::format(
+      R"({{{},"merchants":{},"state_hash":"{:016x}","spec":"{}","release":"{}","backend":"{}",)"
       R"("seconds":{:.3f},"events_per_s":{:.0f}}})",
-      summary.merchants, summary.state_hash, summary.spec, summary.release, summary.backend,
-      summary.seconds, summary.events_per_s);
-  return json;
+      counts_json(summary.sources), summary.merchants, summary.state_hash, summary.spec,
+      summary.release, summary.backend, summary.seconds, summary.events_per_s);
 }
 
 ReplaySummary replay(const Config& config, const ReplayOptions& options) {

@@ -8,7 +8,7 @@
 
 namespace tidemark {
 
-void serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks) {
+SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks) {
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
   Server server(config, topics.partitions);
@@ -26,6 +26,7 @@ void serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks
   }
   server.observer().set_ready(false);
   server.stop(hooks.settled);
+  return server.counts();
 }
 
 }  // namespace tidemark

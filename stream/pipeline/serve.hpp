@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
 
 namespace tidemark {
@@ -20,7 +21,7 @@ struct ServeHooks {
 };
 
 /// Runs until `stop` is set: then what was read is finished, committed, and the call returns.
-/// Throws UsageError and RunError.
-void serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks = {});
+/// Returns the outcomes of its partitions since the start of the log. Throws UsageError, RunError.
+SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks = {});
 
 }  // namespace tidemark

@@ -265,6 +265,14 @@ void Server::rebuild() {
   for (const int partition : partitions) recover(partition);
 }
 
+SourceCounts Server::counts() const {
+  SourceCounts counts{};
+  for (const auto& [partition, lane] : lanes_) {
+    for (std::size_t s = 0; s < source_count; ++s) counts[s].add(lane->counts[s]);
+  }
+  return counts;
+}
+
 void Server::stop(const std::function<void()>& settled) {
   commit();
   if (!committer_->settle()) {

@@ -25,6 +25,8 @@ class Server {
   void round();
   /// Finishes and commits what was scored, calls `settled`, then leaves the group.
   void stop(const std::function<void()>& settled);
+  /// Outcomes of the partitions held, since the start of the log.
+  SourceCounts counts() const;
   bool recovered_once() const { return recovered_once_; }
   std::uint64_t rows_taken() const { return rows_taken_; }
   std::uint64_t rows_handed() const { return rows_handed_; }

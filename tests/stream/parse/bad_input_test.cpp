@@ -20,7 +20,8 @@ struct BadLine {
 };
 
 const std::string good_payment =
-    R"({"event_id":"p-19","merchant_id":"t-3156","type":"payment","event_time":"2018-04-01T00:00:31Z",)"
+    R"({"event_id":"p-19","merchant_id":"t-3156","type":"payment",)"
+    R"("event_time":"2018-04-01T00:00:31Z",)"
     R"("amount":"57.16","currency":"CNY","payer_id":"c-596","channel":"pos","certified":true,)"
     R"("ref_event_id":null,"invoice_id":null,"order_id":null})";
 
@@ -321,9 +322,12 @@ TEST(BadInput, TheFirstFieldOfTheContractIsNamed) {
   // Wrong in amount, currency and payer, in another order in the bytes.
   const auto b = parse_lines(
       Source::payments,
-      {R"({"payer_id":1,"currency":"Q","amount":"-1","event_time":"x","type":"t","merchant_id":"m","event_id":"e"})",
-       R"({"payer_id":1,"currency":"Q","amount":"-1","event_time":5,"type":"refund","merchant_id":"m","event_id":"e"})",
-       R"({"payer_id":1,"currency":"Q","amount":"1.00000","event_time":5,"type":"refund","merchant_id":"m","event_id":"e"})"});
+      {R"({"payer_id":1,"currency":"Q","amount":"-1","event_time":"x","type":"t",)"
+       R"("merchant_id":"m","event_id":"e"})",
+       R"({"payer_id":1,"currency":"Q","amount":"-1","event_time":5,"type":"refund",)"
+       R"("merchant_id":"m","event_id":"e"})",
+       R"({"payer_id":1,"currency":"Q","amount":"1.00000","event_time":5,"type":"refund",)"
+       R"("merchant_id":"m","event_id":"e"})"});
   EXPECT_THAT(b.error_message[0], StartsWith("type: "));
   EXPECT_THAT(b.error_message[1], StartsWith("amount: "));
   EXPECT_THAT(b.error_message[2], StartsWith("currency: "));
