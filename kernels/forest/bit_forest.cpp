@@ -1,0 +1,189 @@
+#include "kernels/forest/bit_forest.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <map>
+#include <tuple>
+
+#include "kernels/forest/bit_tree.hpp"
+
+namespace tidemark {
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+/// What makes a column of its own: matrix column, zero_missing, missing goes right.
+using ColumnKey = std::tuple<std::uint32_t, bool, bool>;
+
+ColumnKey key_of(const ForestImageNode& node) {
+  return {node.column_flags & node_column_mask, (node.column_flags & node_zero_missing) != 0,
+          (node.column_flags & node_missing_left) == 0};
+}
+
+/// The comparisons of a binary search over 2^bits - 1 cuts, level by level, padded with +infinity.
+void add_search(const std::vector<float>& cuts, BitColumn& column, std::vector<float>& search) {
+  column.bits = static_cast<std::uint32_t>(std::bit_width(cuts.size()));
+  column.search_begin = static_cast<std::uint32_t>(search.size());
+  search.resize(search.size() + search_level_begin(column.bits) + 16, infinity);
+  for (std::uint32_t level = 0; level < column.bits; ++level) {
+    for (std::uint32_t entry = 0; entry < (1u << level); ++entry) {
+      std::uint32_t below = 0;
+      for (std::uint32_t k = 0; k < level; ++k) {
+        if ((entry >> k) & 1u) below += 1u << (column.bits - 1 - k);
+      }
+      const std::uint32_t candidate = below + (1u << (column.bits - 1 - level)) - 1;
+      if (candidate < cuts.size()) {
+        search[column.search_begin + search_level_begin(level) + entry] = cuts[candidate];
+      }
+    }
+  }
+}
+
+class Compiler {
+ public:
+  explicit Compiler(const ForestImage& image) : image_(image) {}
+
+  BitForest run() {
+    out_.outputs = image_.outputs;
+    collect_tests();
+    number_masks();
+    std::uint32_t scratch = 0;
+    const std::uint32_t scratch_begin = out_.mask_count;
+    std::vector<std::int32_t> order(image_.trees.size());
+    for (std::size_t t = 0; t < order.size(); ++t) order[t] = static_cast<std::int32_t>(t);
+    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+      return tree(a).output < tree(b).output;
+    });
+    for (const std::int32_t t : order) scratch = std::max(scratch, add_tree(t, scratch_begin));
+    out_.mask_count += scratch;
+    if (!out_.positions.empty()) {
+      out_.chain_share =
+          static_cast<double>(out_.chain.size()) / static_cast<double>(out_.positions.size());
+    }
+    return std::move(out_);
+  }
+
+ private:
+  const ForestImageTree& tree(std::int32_t t) const {
+    return image_.trees[static_cast<std::size_t>(t)];
+  }
+
+  std::uint32_t source_of(std::uint32_t matrix_column) {
+    const auto [at, fresh] =
+        source_index_.emplace(matrix_column, static_cast<std::uint32_t>(out_.sources.size()));
+    if (fresh) out_.sources.push_back(matrix_column);
+    return at->second;
+  }
+
+  void collect_tests() {
+    for (const ForestImageNode& node : image_.nodes) {
+      if ((node.column_flags & node_categorical) == 0) cuts_[key_of(node)].push_back(node.cut);
+    }
+  }
+
+  void number_masks() {
+    for (auto& [key, cuts] : cuts_) {
+      std::sort(cuts.begin(), cuts.end());
+      cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+      BitColumn column;
+      column.source = source_of(std::get<0>(key));
+      column.zero_missing = std::get<1>(key);
+      column.missing_as = std::get<2>(key) ? infinity : -infinity;
+      column.cut_count = static_cast<std::uint32_t>(cuts.size());
+      column.mask_begin = out_.mask_count;
+      out_.mask_count += column.cut_count;
+      add_search(cuts, column, out_.search);
+      mask_begin_[key] = column.mask_begin;
+      out_.columns.push_back(column);
+    }
+    set_mask_begin_ = out_.mask_count;
+    out_.sets.resize(image_.category_sets.size());
+    for (const ForestImageNode& node : image_.nodes) {
+      if ((node.column_flags & node_categorical) == 0) continue;
+      const auto index = static_cast<std::uint32_t>(node.cut);
+      out_.sets[index] = {source_of(node.column_flags & node_column_mask),
+                          image_.category_sets[index], set_mask_begin_ + index};
+    }
+    out_.mask_count += static_cast<std::uint32_t>(out_.sets.size());
+  }
+
+  std::uint32_t mask_of(const ForestImageNode& node) const {
+    if (node.column_flags & node_categorical) {
+      return set_mask_begin_ + static_cast<std::uint32_t>(node.cut);
+    }
+    const ColumnKey key = key_of(node);
+    const std::vector<float>& cuts = cuts_.find(key)->second;
+    const auto at = std::lower_bound(cuts.begin(), cuts.end(), node.cut);
+    return mask_begin_.find(key)->second + static_cast<std::uint32_t>(at - cuts.begin());
+  }
+
+  /// Returns how many scratch masks it needs.
+  std::uint32_t add_tree(std::int32_t t, std::uint32_t scratch_begin) {
+    BitTree out;
+    out.tree = t;
+    out.output = tree(t).output;
+    const TreeShape shape = make_tree_shape(image_, tree(t));
+    out.walked = shape.leaves.size() > (1u << bit_width_max);
+    std::uint32_t scratch = 0;
+    if (!out.walked) {
+      const TreePacking packing = pack_tree(shape);
+      out.width = packing.width;
+      out.position_begin = static_cast<std::uint32_t>(out_.positions.size());
+      out.chain_begin = static_cast<std::uint32_t>(out_.chain.size());
+      for (const TreePosition& position : packing.positions) {
+        out_.positions.push_back(place(shape, position, scratch_begin, scratch));
+      }
+      out.chain_end = static_cast<std::uint32_t>(out_.chain.size());
+      out.value_begin = static_cast<std::uint32_t>(out_.values.size());
+      out.leaf_begin = static_cast<std::uint32_t>(out_.leaf_numbers.size());
+      for (const std::int32_t leaf : packing.leaf_of_code) {
+        out_.values.push_back(
+            image_.leaf_values[static_cast<std::size_t>(tree(t).leaf_begin + leaf)]);
+        out_.leaf_numbers.push_back(static_cast<std::uint16_t>(leaf));
+      }
+    }
+    out_.trees.push_back(out);
+    return scratch;
+  }
+
+  /// The mask of a position; a path of several nodes becomes a chain into a scratch mask.
+  std::uint32_t place(const TreeShape& shape, const TreePosition& position,
+                      std::uint32_t scratch_begin, std::uint32_t& scratch) {
+    const auto mask = [&](std::size_t step) {
+      const std::int32_t node = position.path[step].node;
+      return mask_of(image_.nodes[static_cast<std::size_t>(node)]);
+    };
+    // Nobody reads an unused position's decision; the root's mask is near at hand.
+    if (position.path.empty()) {
+      return mask_of(image_.nodes[static_cast<std::size_t>(shape.root)]);
+    }
+    if (position.path.size() == 1) return mask(0);
+    for (std::size_t step = position.path.size(); step-- > 0;) {
+      const bool last = step + 1 == position.path.size();
+      const auto kind = last                           ? BitChainStep::first
+                        : position.path[step].to_right ? BitChainStep::conjunction
+                                                       : BitChainStep::disjunction;
+      out_.chain.push_back({mask(step), kind});
+    }
+    const std::uint32_t target = scratch_begin + scratch++;
+    out_.chain.push_back({target, BitChainStep::store});
+    return target;
+  }
+
+  const ForestImage& image_;
+  BitForest out_;
+  std::map<ColumnKey, std::vector<float>> cuts_;
+  std::map<ColumnKey, std::uint32_t> mask_begin_;
+  std::map<std::uint32_t, std::uint32_t> source_index_;
+  std::uint32_t set_mask_begin_ = 0;
+};
+
+}  // namespace
+
+BitForest make_bit_forest(const ForestImage& image) {
+  return Compiler(image).run();
+}
+
+}  // namespace tidemark

@@ -1,0 +1,82 @@
+// BitForest: a forest compiled for bit-slicing, where one instruction takes one decision for a
+// whole block of rows. Built once at load, immutable; independent of the instruction set: the
+// kernel (bit_kernel.cpp) chooses how many rows are a block.
+//
+// A *mask* is one bit a row: set where the row goes right. Masks are numbered: first those of the
+// numeric cuts, column by column, then the category sets, then `mask_zero`, then scratch for the
+// tree at hand. A tree becomes a perfect tree of `width` levels whose 2^width - 1 positions each
+// name a mask; the planes selected level by level are the bits of the row's leaf code. Trees that
+// are deeper than 8 but have at most 256 leaves are re-balanced: a position may then hold a mask
+// made of several ("chain").
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/forest/forest_image.hpp"
+
+namespace tidemark {
+
+inline constexpr int bit_width_max = 8;
+
+/// One matrix column as a set of sorted cuts; missing values become +-infinity first.
+struct BitColumn {
+  std::uint32_t source = 0;  // index into BitForest::sources
+  float missing_as = 0;      // -infinity: goes left at every cut; +infinity: goes right
+  bool zero_missing = false;
+  std::uint32_t cut_count = 0;
+  std::uint32_t bits = 0;          // cut_count < 2^bits
+  std::uint32_t search_begin = 0;  // its level tables in BitForest::search
+  std::uint32_t mask_begin = 0;    // its cuts' masks, in ascending order
+};
+
+/// A category set of one column; its mask is set where the category is not in it.
+struct BitSet {
+  std::uint32_t source = 0;
+  CategorySet set;
+  std::uint32_t mask = 0;
+};
+
+/// value = mask; or: combine with what is below: and (right only if below is right), or.
+struct BitChainStep {
+  enum Kind : std::uint32_t { first, conjunction, disjunction, store };
+  std::uint32_t mask = 0;  // store: the scratch mask
+  Kind kind = first;
+};
+
+struct BitTree {
+  std::uint32_t width = 0;
+  std::uint32_t position_begin = 0;  // 2^width - 1 masks, level by level
+  std::uint32_t chain_begin = 0, chain_end = 0;
+  std::uint32_t value_begin = 0;  // 2^width leaf values by code
+  std::uint32_t leaf_begin = 0;   // 2^width leaf numbers by code
+  std::int32_t tree = 0;          // in the trainer's order
+  std::int32_t output = 0;
+  bool walked = false;  // more than 256 leaves: not bit-sliced
+};
+
+struct BitForest {
+  std::vector<std::uint32_t> sources;  // distinct matrix columns
+  std::vector<BitColumn> columns;
+  std::vector<float> search;
+  std::vector<BitSet> sets;
+  std::vector<BitTree> trees;  // by output, in the trainer's order within one
+  std::vector<std::uint32_t> positions;
+  std::vector<BitChainStep> chain;
+  std::vector<double> values;
+  std::vector<std::uint16_t> leaf_numbers;
+  std::uint32_t mask_count = 0;  // with scratch
+  std::int32_t outputs = 1;
+  double chain_share = 0;  // chain steps per position, for the report
+};
+
+/// First entry of level `level` in a column's search tables: 16 entries for each of the first five
+/// levels, 2^level for the others. Entry i of a level is the cut to compare with after decisions
+/// whose k-th bit is bit k of i.
+constexpr std::uint32_t search_level_begin(std::uint32_t level) {
+  return level <= 4 ? 16 * level : 64 + (1u << level) - 16;
+}
+
+BitForest make_bit_forest(const ForestImage& image);
+
+}  // namespace tidemark

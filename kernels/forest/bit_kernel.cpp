@@ -1,0 +1,66 @@
+// The bit-sliced kernel: compiled once per instruction set by Highway's foreach_target, the widest
+// one that the machine has is taken at run time. The stages are in bit_masks-inl.hpp (rows to
+// masks) and bit_leaves-inl.hpp (masks to leaves and sums).
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/forest/bit_kernel.cpp"
+#define HWY_WANT_AVX3_DL
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "kernels/forest/bit_kernel.hpp"
+#include "kernels/forest/bit_leaves-inl.hpp"
+#include "kernels/forest/bit_masks-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace tidemark {
+namespace HWY_NAMESPACE {
+
+void run_block(const BitBlock& block) {
+  transpose(block);
+  for (const BitColumn& column : block.forest.columns) column_masks(block, column);
+  set_masks(block);
+  if (block.scores != nullptr) {
+    add_scores(block);
+  } else {
+    write_leaves(block);
+  }
+}
+
+std::size_t block_rows() {
+  return kRows;
+}
+const char* isa_name() {
+  return hwy::TargetName(HWY_TARGET);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace tidemark
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tidemark {
+
+HWY_EXPORT(run_block);
+HWY_EXPORT(block_rows);
+HWY_EXPORT(isa_name);
+
+BitScratch::BitScratch(const BitForest& forest, std::size_t block_rows)
+    // The odd line keeps columns from falling onto the same cache set.
+    : column_stride(block_rows + 16),
+      columns(hwy::AllocateAligned<float>((forest.sources.size() + 1) * column_stride)),
+      masks(hwy::AllocateAligned<std::uint8_t>((forest.mask_count + 1) * (block_rows / 8))),
+      codes(hwy::AllocateAligned<std::uint8_t>(trees_at_once * block_rows)),
+      sums(hwy::AllocateAligned<double>(block_rows)) {
+  std::fill_n(columns.get(), (forest.sources.size() + 1) * column_stride, 0.0f);
+  std::fill_n(masks.get(), (forest.mask_count + 1) * (block_rows / 8), std::uint8_t{0});
+}
+
+BitKernel choose_bit_kernel() {
+  return {HWY_DYNAMIC_DISPATCH(isa_name)(), HWY_DYNAMIC_DISPATCH(block_rows)(),
+          HWY_DYNAMIC_DISPATCH(run_block)};
+}
+
+}  // namespace tidemark
+#endif

@@ -1,0 +1,50 @@
+// The bit-sliced kernel for one block of rows, chosen for the machine at run time. A block is as
+// many rows as a vector has bits: 512 with AVX-512, 256 with AVX2. Called by the CPU scorer, one
+// scratch a thread; allocates nothing.
+#pragma once
+
+#include <hwy/aligned_allocator.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/data/feature_matrix.hpp"
+#include "kernels/forest/bit_forest.hpp"
+#include "kernels/forest/forest_image.hpp"
+
+namespace tidemark {
+
+/// Working memory of one thread for one forest.
+struct BitScratch {
+  BitScratch(const BitForest& forest, std::size_t block_rows);
+  std::size_t column_stride = 0;                    // floats from one source column to the next
+  hwy::AlignedFreeUniquePtr<float[]> columns;       // sources x stride: the block, transposed
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> masks;  // mask_count x block_rows / 8
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes;  // trees_at_once x block_rows: leaf codes
+  hwy::AlignedFreeUniquePtr<double[]> sums;         // block_rows
+};
+
+/// Trees whose leaves are added in one pass over the sums.
+inline constexpr std::size_t trees_at_once = 4;
+
+/// One block. Exactly one of `scores` and `leaves` is set.
+struct BitBlock {
+  const BitForest& forest;
+  const std::vector<std::uint32_t>& offsets;  // forest.positions in bytes of the mask array
+  ForestImageView image;
+  FeatureMatrixView rows;          // at most block_rows
+  double* scores = nullptr;        // rows x outputs
+  std::int32_t* leaves = nullptr;  // rows x trees
+  BitScratch& scratch;
+};
+
+struct BitKernel {
+  const char* isa;
+  std::size_t block_rows;
+  void (*run)(const BitBlock& block);
+};
+
+/// The widest kernel that this machine can run.
+BitKernel choose_bit_kernel();
+
+}  // namespace tidemark

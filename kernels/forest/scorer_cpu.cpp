@@ -1,0 +1,143 @@
+#include "kernels/forest/scorer_cpu.hpp"
+
+#include <algorithm>
+
+#include "kernels/forest/bit_kernel.hpp"
+#include "kernels/forest/walk.hpp"
+
+namespace tidemark {
+namespace {
+
+/// A thread's masks beyond this spill every cache, and offsets into them would not fit 32 bits:
+/// such a forest is walked.
+constexpr std::size_t mask_bytes_max = std::size_t{64} << 20;
+
+/// Where one call puts its results: scores or leaves.
+struct Sink {
+  double* scores = nullptr;
+  std::int32_t* leaves = nullptr;
+};
+
+class CpuScorer final : public ForestScorer {
+ public:
+  explicit CpuScorer(ForestImage image)
+      : image_(std::move(image)), bits_(make_bit_forest(image_)), kernel_(choose_bit_kernel()) {
+    const std::size_t mask_bytes = kernel_.block_rows / 8;
+    sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
+    // A block costs the same however few of its rows are live.
+    walk_rows_max_ = sliced_ ? kernel_.block_rows / 16 : kernel_.block_rows;
+    if (!sliced_) return;
+    for (const std::uint32_t mask : bits_.positions) {
+      offsets_.push_back(mask * static_cast<std::uint32_t>(mask_bytes));
+    }
+  }
+
+  void score(FeatureMatrixView rows, std::span<double> out, ThreadPool& pool) override {
+    run(rows, {out.data(), nullptr}, pool);
+  }
+  void leaves(FeatureMatrixView rows, std::span<std::int32_t> out, ThreadPool& pool) override {
+    run(rows, {nullptr, out.data()}, pool);
+  }
+  std::string_view kernel() const override { return sliced_ ? "bit-sliced" : "walking"; }
+  std::string_view isa() const override { return kernel_.isa; }
+
+ private:
+  void run(FeatureMatrixView rows, Sink sink, ThreadPool& pool) {
+    const auto workers = static_cast<std::size_t>(pool.threads());
+    if (sliced_ && rows.rows > walk_rows_max_) {
+      while (scratch_.size() < workers) {
+        scratch_.push_back(std::make_unique<BitScratch>(bits_, kernel_.block_rows));
+      }
+    }
+    struct Call {
+      CpuScorer& self;
+      FeatureMatrixView rows;
+      Sink sink;
+    } call{*this, rows, sink};
+    // One reference is small enough for std::function to hold without allocating.
+    pool.parallel_for(rows.rows, kernel_.block_rows,
+                      [&call](std::size_t begin, std::size_t end, int worker) {
+                        call.self.block(call.rows, begin, end, call.sink, worker);
+                      });
+  }
+
+  void block(FeatureMatrixView all, std::size_t begin, std::size_t end, Sink sink, int worker) {
+    FeatureMatrixView rows = all;
+    rows.data = all.row(begin);
+    rows.rows = end - begin;
+    if (sink.scores != nullptr) sink.scores += begin * static_cast<std::size_t>(image_.outputs);
+    if (sink.leaves != nullptr) sink.leaves += begin * image_.trees.size();
+    if (rows.rows <= walk_rows_max_) {
+      walk(rows, sink);
+    } else {
+      kernel_.run({bits_, offsets_, image_.view(), rows, sink.scores, sink.leaves,
+                   *scratch_[static_cast<std::size_t>(worker)]});
+    }
+  }
+
+  /// Few rows walk with several trees in flight, more with several rows.
+  void walk(FeatureMatrixView rows, Sink sink) const {
+    const ForestImageView image = image_.view();
+    if (sink.scores != nullptr) {
+      std::fill_n(sink.scores, rows.rows * static_cast<std::size_t>(image.outputs), 0.0);
+    }
+    if (rows.rows < walks_in_flight / 2) {
+      for (std::size_t r = 0; r < rows.rows; ++r) walk_row(image, rows.row(r), r, sink);
+      return;
+    }
+    for (std::size_t first = 0; first < rows.rows; first += walks_in_flight) {
+      const int count = static_cast<int>(std::min<std::size_t>(walks_in_flight, rows.rows - first));
+      const float* row[walks_in_flight];
+      for (int k = 0; k < count; ++k) row[k] = rows.row(first + static_cast<std::size_t>(k));
+      for (std::int32_t t = 0; t < image.tree_count; ++t) {
+        std::int32_t node[walks_in_flight];
+        std::fill_n(node, count, image.trees[t].root);
+        walk_together(image, node, row, count);
+        for (int k = 0; k < count; ++k) {
+          put(image, t, ~node[k], first + static_cast<std::size_t>(k), sink);
+        }
+      }
+    }
+  }
+
+  static void walk_row(const ForestImageView& image, const float* row, std::size_t r, Sink sink) {
+    const float* same[walks_in_flight];
+    std::fill_n(same, walks_in_flight, row);
+    for (std::int32_t first = 0; first < image.tree_count; first += walks_in_flight) {
+      const int count = std::min(walks_in_flight, image.tree_count - first);
+      std::int32_t node[walks_in_flight];
+      for (int k = 0; k < count; ++k) node[k] = image.trees[first + k].root;
+      walk_together(image, node, same, count);
+      for (int k = 0; k < count; ++k) put(image, first + k, ~node[k], r, sink);
+    }
+  }
+
+  static void put(const ForestImageView& image, std::int32_t t, std::int32_t leaf, std::size_t row,
+                  Sink sink) {
+    const ForestImageTree& tree = image.trees[t];
+    if (sink.scores != nullptr) {
+      sink.scores[row * static_cast<std::size_t>(image.outputs) +
+                  static_cast<std::size_t>(tree.output)] +=
+          image.leaf_values[tree.leaf_begin + leaf];
+    } else {
+      sink.leaves[row * static_cast<std::size_t>(image.tree_count) + static_cast<std::size_t>(t)] =
+          leaf;
+    }
+  }
+
+  ForestImage image_;
+  BitForest bits_;
+  BitKernel kernel_;
+  std::vector<std::uint32_t> offsets_;
+  std::vector<std::unique_ptr<BitScratch>> scratch_;
+  std::size_t walk_rows_max_ = 0;
+  bool sliced_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<ForestScorer> make_forest_scorer_cpu(ForestImage image) {
+  return std::make_unique<CpuScorer>(std::move(image));
+}
+
+}  // namespace tidemark
