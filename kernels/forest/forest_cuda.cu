@@ -128,12 +128,14 @@ class CudaForestScorer final : public ForestScorer {
     threads_ = static_cast<std::uint32_t>(codes.threads);
     stage_count_ = static_cast<std::int32_t>(codes.directory.size());
     shared_bytes_ = feature_count_ * threads_ * 4 + codes.stage_bytes_max;
+    // The limit belongs to the kernel, not to this scorer: the device's own, for every model's
+    // need.
     for (const auto kernel :
          {walk_codes<1, true>, walk_codes<1, false>, walk_codes<rows_per_thread_max, true>,
           walk_codes<rows_per_thread_max, false>}) {
       TIDEMARK_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
                                                cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                               static_cast<int>(shared_bytes_)));
+                                               gpu::device_limits().shared_bytes_max));
     }
   }
 

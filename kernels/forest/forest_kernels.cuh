@@ -77,28 +77,29 @@ __device__ void copy_block(unsigned char* to, const void* from, std::uint32_t by
   }
 }
 
+template <int kRows>
+__device__ void step_rows(const unsigned char* memory, std::uint32_t lane,
+                          std::uint32_t (&at)[kRows]) {
+#pragma unroll
+  for (int r = 0; r < kRows; ++r) at[r] = code_step(memory, at[r], lane + r);
+}
+
 /// Walks kRows rows of a thread down one tree; `at` ends at their leaves. Leaves lead to
 /// themselves, so all lanes take the same number of steps; a deep tree is left early once no lane
 /// moves.
 template <int kRows>
 __device__ void walk_tree(const unsigned char* memory, std::int32_t depth, std::uint32_t lane,
                           std::uint32_t (&at)[kRows]) {
-  while (depth > 0) {
+  for (; depth > 8; depth -= 8) {
+    for (int step = 1; step < 8; ++step) step_rows(memory, lane, at);
+    std::uint32_t before[kRows];
+    for (int r = 0; r < kRows; ++r) before[r] = at[r];
+    step_rows(memory, lane, at);
     bool moved = false;
-    const std::int32_t steps = depth < 8 ? depth : 8;
-    for (std::int32_t step = 1; step < steps; ++step) {
-#pragma unroll
-      for (int r = 0; r < kRows; ++r) at[r] = code_step(memory, at[r], lane + r);
-    }
-#pragma unroll
-    for (int r = 0; r < kRows; ++r) {
-      const std::uint32_t before = at[r];
-      at[r] = code_step(memory, before, lane + r);
-      moved |= at[r] != before;
-    }
-    depth -= steps;
-    if (depth > 0 && !__any_sync(0xffffffffu, moved)) return;
+    for (int r = 0; r < kRows; ++r) moved |= at[r] != before[r];
+    if (!__any_sync(0xffffffffu, moved)) return;
   }
+  for (; depth > 0; --depth) step_rows(memory, lane, at);
 }
 
 /// A block per tile. Trees pass through shared memory stage by stage; each thread adds its rows'

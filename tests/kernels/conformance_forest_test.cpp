@@ -3,6 +3,7 @@
 // "cuda", which gives them the label gpu.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/failure.hpp"
 #include "kernels/forest/forest_codes.hpp"
 #include "kernels/forest/forest_cuda.hpp"
 #include "kernels/forest/scorer.hpp"
@@ -394,6 +396,30 @@ TEST_P(ForestConformance, EverySplitIntoBatches) {
   }
 }
 
+TEST_P(ForestConformance, TwoModelsSideBySide) {
+  Shape large = shape_of("large");
+  large.leaves = 256;
+  large.features = 60;
+  const Case first(large, 1), second(shape_of("small"), 2);
+  const auto scorer_of_first = scorer_of(first);
+  const auto scorer_of_second = scorer_of(second);
+  expect_same_bits(*scorer_of_first, first, 0, 100);
+  expect_same_bits(*scorer_of_second, second, 0, 100);
+  expect_same_bits(*scorer_of_first, first, 100, 100);
+}
+
+TEST_P(ForestConformance, RowsFartherApartThanTheyAreLong) {
+  const Case test(shape_of("stride"), 4);
+  const std::size_t stride = test.stride + 5;
+  std::vector<float> rows(stride * 50, nan_value);
+  for (std::size_t r = 0; r < 50; ++r) {
+    std::copy_n(&test.rows[r * test.stride], test.stride, &rows[r * stride]);
+  }
+  std::vector<double> scores(50);
+  scorer_of(test)->score({rows.data(), 50, test.stride, stride}, scores, pool_);
+  EXPECT_EQ(scores, std::vector<double>(test.scores.begin(), test.scores.begin() + 50));
+}
+
 TEST_P(ForestConformance, SteadyBatchesAllocateNothingOnTheDevice) {
   const Case test(shape_of("steady"), 3);
   const auto scorer = scorer_of(test);
@@ -411,6 +437,16 @@ std::string name_of_way(const ::testing::TestParamInfo<Way>& way) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, ForestConformance,
                          ::testing::Values(Way::cpu, Way::cuda, Way::cuda_wide), name_of_way);
+
+TEST(CudaForest, RefusesAMatrixTooNarrowForTheModel) {
+  if (probe_cuda().devices == 0) GTEST_SKIP() << "no CUDA device: " << probe_cuda().problem;
+  const Case test(shape_of("narrow"), 4);
+  const auto scorer = make_forest_scorer_cuda(make_forest_image(test.forest, test.columns));
+  ThreadPool pool(1);
+  std::vector<double> scores(10);
+  EXPECT_THROW(scorer->score({test.rows.data(), 10, 3, test.stride}, scores, pool), RunError);
+  EXPECT_THROW(scorer->score(test.view(0, 11), scores, pool), RunError);
+}
 
 /// The code format itself, walked on the host: what the kernels do, in four lines.
 double score_by_codes(const ForestCodes& codes, const ForestImage& image, const float* row) {
