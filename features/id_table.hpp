@@ -22,9 +22,9 @@ class IdTable {
 
   bool has_room() const { return size_ < limit_; }
   /// Makes room: drops what `is_live(slot, time_ms)` denies, and grows while the capacity allows.
-  /// Returns false when the table stays full.
-  template <typename IsLive>
-  bool make_room(IsLive is_live);
+  /// `prefetch_owner(slot)` runs some entries ahead of it. Returns false when the table stays full.
+  template <typename Prefetch, typename IsLive>
+  bool make_room(Prefetch prefetch_owner, IsLive is_live);
 
   std::uint64_t size() const { return size_; }
   std::size_t bytes() const { return bucket_count_ * sizeof(Bucket); }
@@ -61,27 +61,33 @@ class IdTable {
   Buckets buckets_;
 };
 
-template <typename IsLive>
-bool IdTable::make_room(IsLive is_live) {
-  std::uint64_t live = 0;
-  for (std::uint64_t b = 0; b < bucket_count_; ++b) {
-    for (std::uint32_t i = 0; i < buckets_[b].count; ++i) {
+template <typename Prefetch, typename IsLive>
+bool IdTable::make_room(Prefetch prefetch_owner, IsLive is_live) {
+  constexpr std::uint64_t sample_buckets = 512, ahead = 8;
+  std::uint64_t live = 0, seen = 0;
+  for (std::uint64_t b = 0; b < bucket_count_ && b < sample_buckets; ++b) {
+    for (std::uint32_t i = 0; i < buckets_[b].count; ++i, ++seen) {
       live += is_live(buckets_[b].slot[i], buckets_[b].time_ms[i]) ? 1 : 0;
     }
   }
   const Buckets old = std::move(buckets_);
   const std::uint64_t old_count = bucket_count_;
   const std::uint64_t most = buckets_for(events_max_);
-  set_size(live * 2 > limit_ && old_count < most ? (old_count * 2 < most ? old_count * 2 : most)
-                                                 : old_count);
+  const bool grow = live * 2 >= seen && old_count < most;  // also when nothing was seen
+  set_size(grow ? (old_count * 2 < most ? old_count * 2 : most) : old_count);
   for (std::uint64_t b = 0; b < old_count; ++b) {
+    for (std::uint32_t i = 0; b + ahead < old_count && i < old[b + ahead].count; ++i) {
+      prefetch_owner(old[b + ahead].slot[i]);
+      __builtin_prefetch(&buckets_[start(old[b + ahead].key[i])], 1);
+    }
     for (std::uint32_t i = 0; i < old[b].count; ++i) {
       if (is_live(old[b].slot[i], old[b].time_ms[i])) {
         insert(old[b].key[i], old[b].time_ms[i], old[b].slot[i]);
       }
     }
   }
-  return has_room();
+  // A sample that misjudged the whole: full again, though the capacity is not used up.
+  return has_room() || (bucket_count_ < most && make_room(prefetch_owner, is_live));
 }
 
 }  // namespace tidemark

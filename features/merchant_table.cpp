@@ -130,7 +130,8 @@ void MerchantTable::Impl::remember_id(std::uint64_t id_key, std::int64_t time_ms
     return at_ms >= hot(owner).clock_ms - options.dedup_horizon_ms;
   };
   if (!is_live(slot, time_ms)) return;  // born expired: it could never be found again
-  if (!ids.has_room() && !ids.make_room(is_live)) {
+  const auto prefetch = [&](std::uint32_t owner) { __builtin_prefetch(&hot(owner)); };
+  if (!ids.has_room() && !ids.make_room(prefetch, is_live)) {
     throw RunError(fmt::format(
         "the table of event ids is full: capacity.dedup_events_max is {} per partition and as many "
         "ids are within the duplicate horizon; raise it or shorten the horizon",

@@ -1,0 +1,45 @@
+// The slow, obvious truth about outcomes and features: keeps every accepted event of every merchant
+// and recomputes each number from that list, with Abseil's calendar and no rings. Tests and
+// `verify` compare the engine with it. One thread; time grows with the square of the history.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "features/merchant_table.hpp"
+#include "features/plan.hpp"
+#include "kernels/data/event_batch.hpp"
+
+namespace tidemark {
+
+class FeatureOracle {
+ public:
+  /// Capacities of `options` are ignored.
+  FeatureOracle(std::shared_ptr<const FeaturePlan> plan, const MerchantTableOptions& options);
+  ~FeatureOracle();
+
+  struct Row {
+    Outcome outcome = Outcome::pending;
+    std::vector<float> features;  // of scored rows
+  };
+  /// The next row in sequence order. A row that is no longer pending keeps its outcome.
+  Row next(const EventBatch& batch, std::size_t row);
+  /// A sweep's row of a merchant that has been seen.
+  std::vector<float> read_out(std::string_view merchant_id, std::int64_t at_ms) const;
+
+ private:
+  struct Event;
+  struct Merchant;
+  struct Reading;
+  std::vector<float> read(const Merchant& merchant, const Reading& reading) const;
+
+  std::shared_ptr<const FeaturePlan> plan_;
+  MerchantTableOptions options_;
+  std::map<std::string, std::unique_ptr<Merchant>, std::less<>> merchants_;
+};
+
+}  // namespace tidemark

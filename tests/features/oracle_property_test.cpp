@@ -1,0 +1,215 @@
+// The engine against the oracle, bit by bit: random streams with late events, duplicates, refunds,
+// other currencies, zones with daylight saving, month ends and leap days; any batch split and any
+// number of threads. No difference is tolerated.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <random>
+
+#include "tests/features/stream_builder.hpp"
+
+namespace tidemark::test {
+namespace {
+
+// Windows of every kind with delays, short rings so that everything wraps within a short stream.
+constexpr std::string_view wild_spec = R"(spec: wild
+measures:
+  pay: {source: payments, types: [payment], value: amount}
+  pay_again: {source: payments, types: [payment], value: amount}
+  back: {source: payments, types: [refund, chargeback], value: amount}
+  night: {source: payments, types: [payment], where: {night: true, weekend: false}}
+  plain: {source: payments, where: {certified: false}, value: amount}
+  known: {source: payments, where: {payer: true}}
+  bills: {source: invoices, value: amount}
+  frauds: {source: feedback, types: [fraud]}
+  signals: {source: signals}
+features:
+  - {name: amount, event: amount}
+  - {name: is_refund, event: type, types: [refund]}
+  - {name: has_payer, event: payer}
+  - {name: weekend, event: weekend}
+  - {name: history, event: history, unit: h}
+  - {name: since_pay, aggregate: since, of: pay, unit: d}
+  - {name: since_fraud, aggregate: since, of: frauds, unit: h, empty: -1}
+  - {name: min_5, aggregate: min, of: pay, window: 5min}
+  - {name: max_5, aggregate: max, of: pay, window: 5min, delay: 3min}
+  - {name: count_1h, aggregate: count, of: pay_again, window: 1h}
+  - {name: sum_3h, aggregate: sum, of: pay, window: 3h, delay: 2h}
+  - {name: mean_24h, aggregate: mean, of: pay, window: 24h}
+  - {name: sd_2d, aggregate: stddev, of: pay, window: 2d}
+  - {name: cv_7d, aggregate: cv, of: pay, window: 7d, delay: 7d}
+  - {name: cv_30d, aggregate: cv, of: pay, window: 30d, empty: 0}
+  - {name: max_7d, aggregate: max, of: plain, window: 7d, delay: 14d}
+  - {name: min_30d, aggregate: min, of: pay, window: 30d}
+  - {name: max_30d, aggregate: max, of: pay, window: 30d}
+  - {name: wide_90d, aggregate: sum, of: back, window: 90d, delay: 38d}
+  - {name: payers_3d, aggregate: distinct, of: known, window: 3d, delay: 1d, bits: 64}
+  - {name: payers_7d, aggregate: distinct, of: pay, window: 7d}
+  - {name: night_5d, aggregate: count, of: night, window: 5d}
+  - {name: active_days, aggregate: active, of: pay, value: count, window: 10d, delay: 2d}
+  - {name: bills_2w, aggregate: sum, of: bills, window: 2w, delay: 1w}
+  - {name: weeks, aggregate: period_mean, of: pay, window: 3w}
+  - {name: back_3m, aggregate: sum, of: back, window: 3mo}
+  - {name: pay_3m, aggregate: sum, of: pay, window: 3mo}
+  - {name: months, aggregate: active, of: pay, window: 2mo, delay: 1mo}
+  - {name: frauds_28d, aggregate: count, of: frauds, window: 28d}
+  - {name: signals_1d, aggregate: count, of: signals, window: 1d}
+  - {name: back_share, ratio: [back_3m, pay_3m], empty: 0}
+  - {name: change, change: [pay_3m, back_3m]}
+  - {name: gap, difference: [mean_24h, sd_2d]}
+  - {name: kept, net: {add: [pay_3m, sum_3h], subtract: [back_3m, wide_90d]}}
+  - {name: kept_share, ratio: [kept, pay_3m]}
+  - {name: over_mean, ratio: [amount, mean_24h]}
+  - {name: per_event, ratio: [frauds_28d, pay_3m]}
+)";
+
+constexpr std::string_view zones[] = {"UTC",
+                                      "Asia/Shanghai",
+                                      "America/New_York",
+                                      "Europe/Berlin",
+                                      "America/St_Johns",
+                                      "Australia/Lord_Howe",
+                                      "Asia/Kathmandu",
+                                      "America/Asuncion",
+                                      "Pacific/Apia"};
+
+// Days around which calendars do something: new year, leap day, daylight saving, Apia's lost day.
+constexpr std::int64_t turning_points_ms[] = {
+    1'582'934'400'000,  // 2020-02-29
+    1'520'726'400'000,  // 2018-03-11, New York springs forward
+    1'541'289'600'000,  // 2018-11-04, and falls back
+    1'546'214'400'000,  // 2018-12-31
+    1'325'203'200'000,  // 2011-12-30, which Apia skipped
+    1'162'080'000'000,  // 2006-10-29, St John's falls back at one past midnight
+    0,                  // 1970-01-01
+    -3'600'000,
+};
+
+struct StreamShape {
+  std::uint32_t seed = 0;
+  int events = 200;
+  int merchants = 3;
+};
+
+template <typename T, std::size_t N>
+T pick(const T (&from)[N], std::mt19937& random) {
+  return from[random() % N];
+}
+
+std::int64_t next_step_ms(std::mt19937& random) {
+  switch (random() % 16) {
+    case 0:
+      return 0;
+    case 1:
+      return static_cast<std::int64_t>(random() % 20) * day_ms;
+    case 2:
+      return static_cast<std::int64_t>(random() % 100) * day_ms;
+    case 3:
+    case 4:
+      return static_cast<std::int64_t>(random() % 30) * hour_ms;
+    default:
+      return static_cast<std::int64_t>(random() % (90 * minute_ms));
+  }
+}
+
+Line random_line(std::mt19937& random) {
+  static constexpr EventType types[] = {
+      EventType::payment, EventType::payment, EventType::payment, EventType::payment,
+      EventType::payment, EventType::payment, EventType::refund,  EventType::chargeback,
+      EventType::payout,  EventType::issued,  EventType::paid,    EventType::overdue,
+      EventType::fraud,   EventType::signal,  EventType::fraud,   EventType::legitimate};
+  Line line;
+  line.type = pick(types, random);
+  if (random() % 40 == 0) line.type = EventType::profile;
+  if (random() % 120 == 0) line.type = EventType::tombstone;
+  line.amount_minor = random() % 5 == 0 ? 0 : static_cast<std::int64_t>(random() % 1'000'000);
+  if (random() % 60 == 0) line.amount_minor = INT64_MAX - static_cast<std::int64_t>(random());
+  if (random() % 4 != 0) line.payer = "p-" + std::to_string(random() % 50);
+  line.certified = random() % 5 != 0;
+  if (random() % 50 == 0) line.currency = "USD";
+  if (random() % 5 != 0) line.time_zone = pick(zones, random);
+  return line;
+}
+
+Stream random_stream(const StreamShape& shape) {
+  std::mt19937 random(shape.seed);
+  Stream stream;
+  std::int64_t now_ms = pick(turning_points_ms, random) - 2 * day_ms;
+  for (int i = 0; i < shape.events; ++i) {
+    now_ms += next_step_ms(random);
+    Line line = random_line(random);
+    line.merchant = "m-" + std::to_string(random() % static_cast<unsigned>(shape.merchants));
+    line.time_ms = now_ms;
+    if (random() % 6 == 0) line.time_ms -= next_step_ms(random);
+    if (random() % 60 == 0) line.time_ms -= 500 * day_ms;
+    if (random() % 10 == 0) line.id = "twice-" + std::to_string(random() % 8);
+    stream.add(line);
+  }
+  return stream;
+}
+
+void expect_no_difference(const std::shared_ptr<const FeaturePlan>& plan, const StreamShape& shape,
+                          const std::vector<std::size_t>& sizes, int threads) {
+  MerchantTableOptions options = small_options();
+  options.default_zone = "Europe/Berlin";
+  const Stream stream = random_stream(shape);
+  MerchantTable table(plan, options);
+  const Run run = run_table(table, stream.batch, sizes, threads);
+  FeatureOracle oracle(plan, options);
+  for (std::size_t row = 0; row < stream.batch.rows(); ++row) {
+    const FeatureOracle::Row truth = oracle.next(stream.batch, row);
+    RC_ASSERT(name_of(run.outcome[row]) == name_of(truth.outcome));
+    if (truth.outcome != Outcome::scored) continue;
+    const std::string difference = first_difference(*plan, run.features.at(row), truth.features);
+    if (!difference.empty()) RC_FAIL("row " + std::to_string(row) + " " + difference);
+  }
+  std::mt19937 random(shape.seed + 1);
+  for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
+    const std::int64_t at_ms = table.clock_ms(slot) - day_ms + next_step_ms(random);
+    std::vector<float> row(plan->names().size());
+    table.read_out(slot, at_ms, row);
+    const std::string difference =
+        first_difference(*plan, row, oracle.read_out(table.merchant_id(slot), at_ms));
+    if (!difference.empty()) RC_FAIL("sweep of slot " + std::to_string(slot) + " " + difference);
+  }
+}
+
+StreamShape any_shape(int events) {
+  return {*rc::gen::arbitrary<std::uint32_t>(), *rc::gen::inRange(1, events),
+          *rc::gen::inRange(1, 6)};
+}
+
+RC_GTEST_PROP(OracleProperty, QuickstartHasNoDifference, ()) {
+  static const auto plan = FeaturePlan::load(quickstart_spec());
+  expect_no_difference(plan, any_shape(300), {*rc::gen::inRange<std::size_t>(1, 100)},
+                       *rc::gen::inRange(1, 4));
+}
+
+RC_GTEST_PROP(OracleProperty, WildSpecHasNoDifference, ()) {
+  static const auto plan = FeaturePlan::parse(wild_spec, "wild");
+  expect_no_difference(plan, any_shape(300), {*rc::gen::inRange<std::size_t>(1, 100)},
+                       *rc::gen::inRange(1, 4));
+}
+
+RC_GTEST_PROP(OracleProperty, StateIsTheSameForAnySplitThreadsAndCapacity, ()) {
+  static const auto plan = FeaturePlan::parse(wild_spec, "wild");
+  const Stream stream = random_stream(any_shape(600));
+  MerchantTableOptions options = small_options();
+  MerchantTable one(plan, options);
+  const Run first = run_table(one, stream.batch, {stream.batch.rows()}, 1);
+  options.merchants_max = 6;
+  options.dedup_events_max = 600;
+  MerchantTable other(plan, options);
+  const auto sizes = *rc::gen::nonEmpty(
+      rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 50)));
+  const Run second = run_table(other, stream.batch, sizes, 3);
+  RC_ASSERT(first.outcome == second.outcome);
+  RC_ASSERT(first.hashes == second.hashes);
+  for (const auto& [row, features] : first.features) {
+    RC_ASSERT(bits_of(features) == bits_of(second.features.at(row)));
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::test
