@@ -30,7 +30,7 @@ struct Bundle {
   std::vector<float> baseline;                              // [plan column], NaN = missing
   PolicyConfig policy;
   ReasonTable reasons;
-  std::string fingerprint;  // of the feature plan that it was trained on
+  std::string fingerprint;  // of the feature plan that it was trained on, or "any"
   std::vector<ModelEntry> models;
 
   bool has_credit() const { return !credit.trees.empty(); }
