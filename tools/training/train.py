@@ -74,7 +74,7 @@ def model_text(model):
     """The model without the list of parameters: they say nothing about the forest and name defaults
     that change with the version."""
     text = model.model_to_string()
-    return text[:text.index("end of trees")] + "end of trees\n"
+    return text[:text.index("\nparameters:")]
 
 
 def report(role, labels, scores, train_labels):
