@@ -85,7 +85,7 @@ class TextReader {
     if (word.empty() || (got.ec != std::errc() && !tiny) || got.ptr != end) {
       fail(line, fmt::format("{}: '{}' is not a number", key, shown(word)));
     }
-    if (!std::isfinite(value)) fail(line, fmt::format("{}: {} is not allowed", key, value));
+    if (std::isnan(value)) fail(line, fmt::format("{}: NaN is not allowed", key));
     return value;
   }
 

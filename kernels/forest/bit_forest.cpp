@@ -14,19 +14,33 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// What makes a column of its own: matrix column, zero_missing, missing goes right.
-using ColumnKey = std::tuple<std::uint32_t, bool, bool>;
+/// What makes a column of its own: matrix column, zero_missing, missing goes right, only_missing.
+using ColumnKey = std::tuple<std::uint32_t, bool, bool, bool>;
+
+/// "Everything but the missing goes left" cannot be a comparison with +infinity as missing values
+/// are +infinity themselves: it is a column of its own, with 0 as its cut.
+bool only_missing(const ForestImageNode& node) {
+  return node.cut == infinity && (node.column_flags & node_missing_left) == 0;
+}
 
 ColumnKey key_of(const ForestImageNode& node) {
   return {node.column_flags & node_column_mask, (node.column_flags & node_zero_missing) != 0,
-          (node.column_flags & node_missing_left) == 0};
+          (node.column_flags & node_missing_left) == 0, only_missing(node)};
+}
+
+float cut_of(const ForestImageNode& node) {
+  return only_missing(node) ? 0.0f : node.cut;
 }
 
 /// The comparisons of a binary search over 2^bits - 1 cuts, level by level, padded with +infinity.
-void add_search(const std::vector<float>& cuts, BitColumn& column, std::vector<float>& search) {
+void add_search(const std::vector<float>& cuts, BitColumn& column,
+                std::vector<SearchLine>& search) {
   column.bits = static_cast<std::uint32_t>(std::bit_width(cuts.size()));
   column.search_begin = static_cast<std::uint32_t>(search.size());
-  search.resize(search.size() + search_level_begin(column.bits) + 16, infinity);
+  SearchLine padding;
+  padding.entries.fill(infinity);
+  search.resize(search.size() + search_level_begin(column.bits) / 16 + 1, padding);
+  float* entries = search[column.search_begin].entries.data();
   for (std::uint32_t level = 0; level < column.bits; ++level) {
     for (std::uint32_t entry = 0; entry < (1u << level); ++entry) {
       std::uint32_t below = 0;
@@ -35,7 +49,7 @@ void add_search(const std::vector<float>& cuts, BitColumn& column, std::vector<f
       }
       const std::uint32_t candidate = below + (1u << (column.bits - 1 - level)) - 1;
       if (candidate < cuts.size()) {
-        search[column.search_begin + search_level_begin(level) + entry] = cuts[candidate];
+        entries[search_level_begin(level) + entry] = cuts[candidate];
       }
     }
   }
@@ -79,7 +93,7 @@ class Compiler {
 
   void collect_tests() {
     for (const ForestImageNode& node : image_.nodes) {
-      if ((node.column_flags & node_categorical) == 0) cuts_[key_of(node)].push_back(node.cut);
+      if ((node.column_flags & node_categorical) == 0) cuts_[key_of(node)].push_back(cut_of(node));
     }
   }
 
@@ -91,6 +105,7 @@ class Compiler {
       column.source = source_of(std::get<0>(key));
       column.zero_missing = std::get<1>(key);
       column.missing_as = std::get<2>(key) ? infinity : -infinity;
+      column.only_missing = std::get<3>(key);
       column.cut_count = static_cast<std::uint32_t>(cuts.size());
       column.mask_begin = out_.mask_count;
       out_.mask_count += column.cut_count;
@@ -115,7 +130,7 @@ class Compiler {
     }
     const ColumnKey key = key_of(node);
     const std::vector<float>& cuts = cuts_.find(key)->second;
-    const auto at = std::lower_bound(cuts.begin(), cuts.end(), node.cut);
+    const auto at = std::lower_bound(cuts.begin(), cuts.end(), cut_of(node));
     return mask_begin_.find(key)->second + static_cast<std::uint32_t>(at - cuts.begin());
   }
 

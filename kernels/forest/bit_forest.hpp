@@ -10,6 +10,7 @@
 // made of several ("chain").
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -24,9 +25,10 @@ struct BitColumn {
   std::uint32_t source = 0;  // index into BitForest::sources
   float missing_as = 0;      // -infinity: goes left at every cut; +infinity: goes right
   bool zero_missing = false;
+  bool only_missing = false;  // present values become -infinity: right iff missing
   std::uint32_t cut_count = 0;
   std::uint32_t bits = 0;          // cut_count < 2^bits
-  std::uint32_t search_begin = 0;  // its level tables in BitForest::search
+  std::uint32_t search_begin = 0;  // its level tables: line of BitForest::search
   std::uint32_t mask_begin = 0;    // its cuts' masks, in ascending order
 };
 
@@ -35,6 +37,11 @@ struct BitSet {
   std::uint32_t source = 0;
   CategorySet set;
   std::uint32_t mask = 0;
+};
+
+/// Sixteen entries of search tables: one line of a cache, one widest vector.
+struct alignas(64) SearchLine {
+  std::array<float, 16> entries;
 };
 
 /// value = mask; or: combine with what is below: and (right only if below is right), or.
@@ -58,7 +65,7 @@ struct BitTree {
 struct BitForest {
   std::vector<std::uint32_t> sources;  // distinct matrix columns
   std::vector<BitColumn> columns;
-  std::vector<float> search;
+  std::vector<SearchLine> search;
   std::vector<BitSet> sets;
   std::vector<BitTree> trees;  // by output, in the trainer's order within one
   std::vector<std::uint32_t> positions;

@@ -94,10 +94,13 @@ HWY_INLINE Floats look_up(const float* level, Ints entry) {
 }
 
 /// Values with what is missing replaced: at -infinity every cut sends left, at +infinity right.
-HWY_INLINE Floats present(Floats x, bool zero_missing, Floats missing_as) {
+HWY_INLINE Floats present(Floats x, const BitColumn& column) {
   const FloatTag d;
-  if (zero_missing) x = hn::IfThenElse(hn::Le(hn::Abs(x), hn::Set(d, zero_edge)), missing_as, x);
-  return hn::IfThenElse(hn::IsNaN(x), missing_as, x);
+  const Floats missing_as = hn::Set(d, column.missing_as);
+  auto missing = hn::IsNaN(x);
+  if (column.zero_missing) missing = hn::Or(missing, hn::Le(hn::Abs(x), hn::Set(d, zero_edge)));
+  if (column.only_missing) x = hn::Neg(missing_as);
+  return hn::IfThenElse(missing, missing_as, x);
 }
 
 template <int kLevel, int kBitsOfCode>
@@ -117,9 +120,8 @@ HWY_INLINE void search_level(const float* search, Floats x, Ints& entry, std::ui
 template <int kBitsOfCode>
 HWY_INLINE void find_planes(const BitColumn& column, const float* search, const float* values,
                             std::uint8_t* planes) {
-  const Floats missing_as = hn::Set(FloatTag(), column.missing_as);
   for (std::size_t r = 0; r < kRows; r += kFloats) {
-    const Floats x = present(hn::LoadU(FloatTag(), values + r), column.zero_missing, missing_as);
+    const Floats x = present(hn::LoadU(FloatTag(), values + r), column);
     Ints entry = hn::Zero(IntTag());
     search_level<0, kBitsOfCode>(search, x, entry, planes, r);
   }
@@ -129,9 +131,8 @@ HWY_INLINE void find_planes(const BitColumn& column, const float* search, const 
 inline void find_many_planes(const BitColumn& column, const float* search, const float* values,
                              std::uint8_t* planes) {
   const FloatTag d;
-  const Floats missing_as = hn::Set(d, column.missing_as);
   for (std::size_t r = 0; r < kRows; r += kFloats) {
-    const Floats x = present(hn::LoadU(d, values + r), column.zero_missing, missing_as);
+    const Floats x = present(hn::LoadU(d, values + r), column);
     Ints entry = hn::Zero(IntTag());
     for (std::uint32_t level = 0; level < column.bits; ++level) {
       const auto above = hn::Gt(x, hn::GatherIndex(d, search + search_level_begin(level), entry));
@@ -201,7 +202,7 @@ HWY_NOINLINE void masks_of_width(const BitColumn& column, const float* search, c
 
 inline void column_masks(const BitBlock& block, const BitColumn& column) {
   const float* values = block.scratch.columns.get() + column.source * block.scratch.column_stride;
-  const float* search = block.forest.search.data() + column.search_begin;
+  const float* search = block.forest.search[column.search_begin].entries.data();
   std::uint8_t* masks = block.scratch.masks.get() + std::size_t{column.mask_begin} * kMaskBytes;
   switch (column.bits) {
     case 1:

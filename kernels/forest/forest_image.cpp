@@ -11,10 +11,11 @@
 namespace tidemark {
 namespace {
 
-/// The largest float that is not above `t`; -infinity where there is none that is finite.
+/// The largest float that is not above `t`. An infinite cut is real: it parts missing from present.
 float rounded_down(double t) {
   const float lowest = std::numeric_limits<float>::lowest();
   const float highest = std::numeric_limits<float>::max();
+  if (std::isinf(t)) return static_cast<float>(t);
   if (t >= static_cast<double>(highest)) return highest;
   if (t < static_cast<double>(lowest)) return -std::numeric_limits<float>::infinity();
   const float near = static_cast<float>(t);
