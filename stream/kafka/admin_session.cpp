@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <set>
 
 #include "kernels/base/failure.hpp"
 
@@ -84,7 +85,8 @@ std::map<std::string, std::map<std::string, std::string>> AdminSession::configs(
   std::map<std::string, std::map<std::string, std::string>> found;
   if (topics.empty()) return found;
   std::vector<Resource> resources;
-  for (const std::string& topic : topics) {
+  // librdkafka cannot read an answer that names a topic twice.
+  for (const std::string& topic : std::set<std::string>(topics.begin(), topics.end())) {
     resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   }
   const QueueHandle queue(rd_kafka_queue_new(client_.get()));

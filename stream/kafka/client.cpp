@@ -149,6 +149,9 @@ std::vector<Property> producer_properties(const KafkaSettings& settings) {
       {"batch.size", "1000000"},
       {"batch.num.messages", "50000"},
       {"message.max.bytes", std::to_string(record_bytes_max)},
+      // A connection that closes inside a transaction shows nowhere but in the log (log_line).
+      {"log.connection.close", "true"},
+      {"log_level", "6"},
   };
 }
 
@@ -160,7 +163,7 @@ std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind)
   all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
   if (!settings.transactional_id.empty()) all.push_back({"client.id", settings.transactional_id});
   all.push_back({"socket.nagle.disable", "true"});
-  all.push_back({"log.connection.close", "false"});
+  if (kind != ClientKind::producer) all.push_back({"log.connection.close", "false"});
   return all;
 }
 
@@ -174,8 +177,10 @@ void set(rd_kafka_conf_t* conf, const std::string& label, const std::string& nam
 }
 
 /// Properties that belong to one kind of client only; the others would refuse to start with them.
+/// How much the producer logs is ours: we listen to it.
 bool concerns(ClientKind kind, const std::string& name) {
   const bool producer = kind == ClientKind::producer;
+  if (name.rfind("log", 0) == 0) return !producer;
   const bool member = kind == ClientKind::group_consumer;
   if (name.rfind("transaction", 0) == 0 || name == "enable.idempotence") return producer;
   if (name.rfind("group.", 0) == 0 || name == "session.timeout.ms" ||

@@ -116,6 +116,20 @@ std::vector<TopicStatus> describe(AdminSession& session, const KafkaSettings& se
   return all;
 }
 
+/// An input that is another topic as well would feed the engine its own decisions, or one record to
+/// two sources.
+void throw_if_shared(const KafkaSettings& settings) {
+  std::vector<TopicPlan> plans = plan_topics(settings, 0);
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    for (std::size_t j = i + 1; plans[i].input && j < plans.size(); ++j) {
+      if (plans[i].topic == plans[j].topic) {
+        throw UsageError(fmt::format("kafka.topics.{} and kafka.topics.{} are both '{}'",
+                                     plans[i].role, plans[j].role, plans[i].topic));
+      }
+    }
+  }
+}
+
 std::string setting_of(const TopicPlan& plan) {
   return fmt::format("{} (kafka.topics.{})", plan.topic, plan.role);
 }
@@ -142,18 +156,19 @@ std::int64_t duration_ms(const std::string& text) {
 std::vector<TopicPlan> plan_topics(const KafkaSettings& settings, int partitions) {
   const int count = partitions > 0 ? partitions : topic_partitions_default;
   std::vector<TopicPlan> plans;
-  const auto add = [&plans](std::string_view role, const std::string& topic, int wanted,
+  const auto add = [&plans](std::string_view role, const std::string& topic, bool input, int wanted,
                             std::map<std::string, std::string> config) {
-    if (!topic.empty()) plans.push_back({std::string(role), topic, wanted, std::move(config)});
+    if (topic.empty()) return;
+    plans.push_back({std::string(role), topic, input, wanted, std::move(config)});
   };
   for (int i = 0; i < source_count; ++i) {
     const auto source = static_cast<Source>(i);
-    add(name_of(source), settings.input(source), source == Source::control ? 1 : count,
+    add(name_of(source), settings.input(source), true, source == Source::control ? 1 : count,
         config_of_input(source));
   }
   for (int i = 0; i < output_topic_count; ++i) {
     const auto topic = static_cast<OutputTopic>(i);
-    add(name_of(topic), settings.output(topic), count, config_of_output(topic));
+    add(name_of(topic), settings.output(topic), false, count, config_of_output(topic));
   }
   return plans;
 }
@@ -191,6 +206,7 @@ std::vector<std::string> create_topics(const KafkaSettings& settings, int partit
 }
 
 TopicCheck check_topics(const KafkaSettings& settings) {
+  throw_if_shared(settings);
   AdminSession session(settings);
   const std::vector<TopicStatus> all = describe(session, settings, 0);
   throw_if_missing(all);

@@ -16,6 +16,7 @@ inline constexpr int topic_partitions_default = 8;
 struct TopicPlan {
   std::string role;  // "payments", ..., "dead-letter", "journal": its name in the configuration
   std::string topic;
+  bool input = false;
   int partitions = 0;
   std::map<std::string, std::string> config;
 };
@@ -44,7 +45,8 @@ struct TopicCheck {
 };
 
 /// What `serve` asks before it starts. Throws RunError with one line: a topic is missing, keyed
-/// topics or the journal differ in partition count, control has not exactly one, no broker.
+/// topics or the journal differ in partition count, control has not exactly
+/// one, no broker. Throws UsageError for an input that is another topic as well.
 TopicCheck check_topics(const KafkaSettings& settings);
 
 }  // namespace tidemark

@@ -16,6 +16,7 @@
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
+#include "stream/kafka/produce.hpp"
 
 namespace tidemark {
 
@@ -92,6 +93,7 @@ struct TransactionalSink::Impl {
   void close() {
     if (!client) return;
     rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_flush(client.get(), 1000);  // takes the reports of what was purged
     for (auto& topic : topics) topic.reset();
     client.reset();
   }
@@ -100,7 +102,7 @@ struct TransactionalSink::Impl {
     if (undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) return;
     undelivered = message.err;
     undelivered_text = fmt::format("{}: a record of {} bytes: {}", rd_kafka_topic_name(message.rkt),
-                                   message.len, rd_kafka_message_errstr(&message));
+                                   message.len, rd_kafka_err2str(message.err));
   }
 
   [[noreturn]] void throw_fenced(const std::string& why) const {
@@ -114,8 +116,6 @@ struct TransactionalSink::Impl {
   void recycle(const std::string& why);
   void begin();
   void add(const OutputBatch& batch, const OutputRecord& record);
-  rd_kafka_resp_err_t try_add(const OutputBatch& batch, const OutputRecord& record);
-  rd_kafka_resp_err_t try_add_letter(const OutputBatch& batch, const OutputRecord& record);
   template <typename Call>
   ErrorHandle persist(Call call);
   CommitResult end_badly(const ErrorHandle& error, const char* call);
@@ -183,63 +183,15 @@ void TransactionalSink::Impl::begin() {
   began = Clock::now();
 }
 
-rd_kafka_resp_err_t TransactionalSink::Impl::try_add(const OutputBatch& batch,
-                                                     const OutputRecord& record) {
-  rd_kafka_topic_s* topic = topics[static_cast<std::size_t>(record.topic)].get();
-  const std::string_view key = batch.key(record);
-  const std::string_view value = batch.value(record);
-  // librdkafka takes no const value; with F_COPY it only reads it.
-  void* bytes_in = record.null_value ? nullptr : const_cast<char*>(value.data());
-  const int sent = rd_kafka_produce(
-      topic, record.partition, RD_KAFKA_MSG_F_COPY, bytes_in, record.null_value ? 0 : value.size(),
-      record.null_key ? nullptr : key.data(), record.null_key ? 0 : key.size(), nullptr);
-  return sent == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
-}
-
-rd_kafka_resp_err_t TransactionalSink::Impl::try_add_letter(const OutputBatch& batch,
-                                                            const OutputRecord& record) {
-  const LetterHeaders& letter = batch.letters[static_cast<std::size_t>(record.letter)];
-  const std::string partition = std::to_string(letter.partition);
-  const std::string offset = std::to_string(letter.offset);
-  const std::string& topic = settings.input(letter.source);
-  const std::string_view key = batch.key(record);
-  const std::string_view value = batch.value(record);
-  void* bytes_in = record.null_value ? nullptr : const_cast<char*>(value.data());
-  const auto header = [](const char* name, const std::string& text) {
-    rd_kafka_vu_t vu{};
-    vu.vtype = RD_KAFKA_VTYPE_HEADER;
-    vu.u.header = {name, text.data(), static_cast<ssize_t>(text.size())};
-    return vu;
-  };
-  std::array<rd_kafka_vu_t, 10> vus{};
-  vus[0].vtype = RD_KAFKA_VTYPE_RKT;
-  vus[0].u.rkt = topics[static_cast<std::size_t>(record.topic)].get();
-  vus[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-  vus[1].u.i32 = record.partition;
-  vus[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  vus[2].u.i = RD_KAFKA_MSG_F_COPY;
-  vus[3].vtype = RD_KAFKA_VTYPE_VALUE;
-  vus[3].u.mem = {bytes_in, record.null_value ? 0 : value.size()};
-  vus[4].vtype = RD_KAFKA_VTYPE_KEY;
-  vus[4].u.mem = {record.null_key ? nullptr : const_cast<char*>(key.data()),
-                  record.null_key ? 0 : key.size()};
-  vus[5] = header("error", letter.error);
-  vus[6] = header("message", letter.message);
-  vus[7] = header("topic", topic);
-  vus[8] = header("partition", partition);
-  vus[9] = header("offset", offset);
-  const ErrorHandle error(rd_kafka_produceva(client.get(), vus.data(), vus.size()));
-  return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
 void TransactionalSink::Impl::add(const OutputBatch& batch, const OutputRecord& record) {
-  if (!topics[static_cast<std::size_t>(record.topic)]) {
+  rd_kafka_topic_s* topic = topics[static_cast<std::size_t>(record.topic)].get();
+  if (topic == nullptr) {
     throw std::logic_error(fmt::format("no topic is configured for {}", name_of(record.topic)));
   }
   constexpr int wait_ms = 20;
   for (int waited_ms = 0;; waited_ms += wait_ms) {
-    const rd_kafka_resp_err_t error =
-        record.letter >= 0 ? try_add_letter(batch, record) : try_add(batch, record);
+    const auto error = static_cast<rd_kafka_resp_err_t>(
+        kafka::produce_record(client.get(), topic, settings, batch, record));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
       throw RunError(
@@ -292,7 +244,7 @@ void TransactionalSink::Impl::drop(const std::string& reason) {
 /// end a later transaction, so it gets no later one.
 void TransactionalSink::Impl::settle() {
   if (watch.transport_trouble.exchange(false, std::memory_order_relaxed)) {
-    recycle("connection trouble inside a transaction");
+    recycle("trouble on the wire inside a transaction");
   }
 }
 

@@ -1,0 +1,17 @@
+// One output record into librdkafka's queue. Internal to this folder.
+#pragma once
+
+#include "stream/encode/output.hpp"
+#include "stream/kafka/settings.hpp"
+
+struct rd_kafka_s;
+struct rd_kafka_topic_s;
+
+namespace tidemark::kafka {
+
+/// Copies the record into the client's queue; one with a letter gets the headers error, message,
+/// topic, partition and offset. Returns librdkafka's error code, 0 when it was taken.
+int produce_record(rd_kafka_s* client, rd_kafka_topic_s* topic, const KafkaSettings& settings,
+                   const OutputBatch& batch, const OutputRecord& record);
+
+}  // namespace tidemark::kafka
