@@ -1,14 +1,14 @@
 // `tidemark generate`: options in, files and a summary out.
-#include "tools/generate_command.hpp"
-
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include "kernels/base/failure.hpp"
+#include "tools/commands.hpp"
 #include "tools/generate/generator.hpp"
 
 namespace tidemark {
