@@ -11,8 +11,9 @@
 
 namespace tidemark {
 
-/// `order`: row numbers, grouped by slot (ascending), within a slot in input order; rows whose slot is
-/// no_slot (UINT32_MAX) are left out. `begins`: start of each group in `order`, then order.size().
+/// `order`: row numbers, grouped by slot (ascending), within a slot in input order; rows whose slot
+/// is no_slot (UINT32_MAX) are left out. `begins`: start of each group in `order`, then
+/// order.size().
 struct Segments {
   std::vector<std::uint32_t> order;
   std::vector<std::uint32_t> begins;

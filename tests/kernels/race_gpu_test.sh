@@ -1,7 +1,7 @@
 #!/bin/bash
 # The conformance suites on the device once more, with the checks that a runtime to test with has:
-# hazards in shared and global memory, and lanes of a warp that do not run in lockstep. A driver's own
-# runtime ignores these variables, so on a real device this is just a second pass.
+# hazards in shared and global memory, lanes of a warp that do not run in lockstep, leaks. The
+# runtime of a driver ignores these variables, so on a real device this is just a second pass.
 set -u
 program=$(dirname "${TIDEMARK_PROGRAM:?}")/../tests/tests_kernels
 if [ "${TIDEMARK_WITH_CUDA:-0}" != 1 ]; then
