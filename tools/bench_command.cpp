@@ -20,8 +20,8 @@ void add_bench_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* bench = app.add_subcommand("bench", "Benchmarks against contenders in the same run");
   bench->require_subcommand(1);
-  CLI::App* pipeline = bench->add_subcommand(
-      "pipeline", "Replay and serve beside a bare consume-and-produce loop");
+  CLI::App* pipeline =
+      bench->add_subcommand("pipeline", "Replay and serve beside a bare consume-and-produce loop");
   options->config.add_to(*pipeline);
   pipeline->add_option("--payments", options->payments, "JSON Lines of payments")
       ->required()
@@ -31,8 +31,9 @@ void add_bench_command(CLI::App& app) {
       ->check(CLI::Range(1, 100));
   pipeline->add_option("--partitions", options->bench.partitions, "Partitions of the topics")
       ->check(CLI::Range(1, 1000));
-  pipeline->add_option("--transaction-events", options->bench.transaction_events,
-                       "Events of one transaction, for all contenders")
+  pipeline
+      ->add_option("--transaction-events", options->bench.transaction_events,
+                   "Events of one transaction, for all contenders")
       ->check(CLI::Range(1, 1'000'000));
   pipeline->add_flag("--no-kafka", options->no_kafka, "Replay only");
   pipeline->add_flag("--json", options->json, "Print one JSON object");

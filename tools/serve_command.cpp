@@ -28,7 +28,8 @@ extern "C" void on_stop_signal(int) {
 
 void add_serve_command(CLI::App& app) {
   auto options = std::make_shared<ConfigOptions>();
-  CLI::App* command = app.add_subcommand("serve", "Read from Kafka, publish to Kafka, exactly once");
+  CLI::App* command =
+      app.add_subcommand("serve", "Read from Kafka, publish to Kafka, exactly once");
   options->add_to(*command);
   command->callback([options] {
     spdlog::set_default_logger(spdlog::stderr_logger_mt("tidemark"));

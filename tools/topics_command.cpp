@@ -1,7 +1,5 @@
 // `tidemark topics`. Prints to stdout: a table for people or one JSON object for scripts. The work
 // is stream/kafka/topic_admin's.
-#include "tools/topics_command.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,15 +11,15 @@
 #include <vector>
 
 #include "stream/kafka/topic_admin.hpp"
-#include "stream/pipeline/config.hpp"
+#include "tools/commands.hpp"
+#include "tools/config_options.hpp"
 
 namespace tidemark {
 
 namespace {
 
 struct Options {
-  std::string config;
-  std::vector<std::string> overrides;
+  ConfigOptions config;
   int partitions = 0;
   bool create = false;
   bool json = false;
@@ -78,7 +76,7 @@ void print_table(const std::vector<TopicStatus>& all, const std::vector<std::str
 }
 
 void run(const Options& options) {
-  const KafkaSettings kafka = load_config(options.config, options.overrides).kafka;
+  const KafkaSettings kafka = options.config.load().kafka;
   std::vector<std::string> created;
   if (options.create) created = create_topics(kafka, options.partitions);
   const std::vector<TopicStatus> all = describe_topics(kafka, options.partitions);
@@ -92,8 +90,7 @@ void add_topics_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("topics", "Show the topics of a configuration; create what is missing");
-  command->add_option("--config", options->config, "The configuration file")->required();
-  command->add_option("--set", options->overrides, "path.to.key=value, over the file");
+  options->config.add_to(*command);
   command->add_flag("--create", options->create, "Create what is missing, leave what exists");
   command
       ->add_option("--partitions", options->partitions,

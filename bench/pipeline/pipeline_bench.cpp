@@ -25,7 +25,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t load_records_max = 10'000;
 
-double rate(std::uint64_t events, double seconds) { return static_cast<double>(events) / seconds; }
+double rate(std::uint64_t events, double seconds) {
+  return static_cast<double>(events) / seconds;
+}
 
 std::int64_t now_ms() {
   using std::chrono::milliseconds;
@@ -137,8 +139,8 @@ PipelineBenchResult bench_pipeline(const Config& given, const PipelineBenchOptio
     if (events != result.events) throw RunError("replay lost events between two runs");
     if (!options.kafka) continue;
     const Config bare = own_names(config, topics, random_word());
-    result.bare.push_back(rate(
-        result.events, run_bare_loop(bare.kafka, result.events, options.transaction_events)));
+    result.bare.push_back(
+        rate(result.events, run_bare_loop(bare.kafka, result.events, options.transaction_events)));
     // A group of its own starts without a journal of its own, so its topics are new but the input.
     Config engine = own_names(config, random_word(), random_word());
     engine.kafka.input_topics = own_names(config, topics, "").kafka.input_topics;
@@ -149,23 +151,23 @@ PipelineBenchResult bench_pipeline(const Config& given, const PipelineBenchOptio
 }
 
 std::string to_table(const PipelineBenchResult& result) {
-  std::string text = fmt::format("{} events, median of {} runs\n", result.events,
-                                 result.replay.size());
+  std::string text =
+      fmt::format("{} events, median of {} runs\n", result.events, result.replay.size());
   text += fmt::format("{:<28}{:>14.0f} events/s\n", "replay from a file", median(result.replay));
   if (result.bare.empty()) return text;
-  text += fmt::format("{:<28}{:>14.0f} events/s\n", "bare consume-and-produce", median(result.bare));
+  text +=
+      fmt::format("{:<28}{:>14.0f} events/s\n", "bare consume-and-produce", median(result.bare));
   text += fmt::format("{:<28}{:>14.0f} events/s   {:.2f} of the bare loop\n", "serve through Kafka",
                       median(result.serve), median(result.serve) / median(result.bare));
   return text;
 }
 
 std::string to_json(const PipelineBenchResult& result) {
-  return fmt::format(
-      R"({{"events":{},"replay":[{:.0f}],"bare":[{:.0f}],"serve":[{:.0f}],)"
-      R"("replay_median":{:.0f},"bare_median":{:.0f},"serve_median":{:.0f}}})",
-      result.events, fmt::join(result.replay, ","), fmt::join(result.bare, ","),
-      fmt::join(result.serve, ","), median(result.replay), median(result.bare),
-      median(result.serve));
+  return fmt::format(R"({{"events":{},"replay":[{:.0f}],"bare":[{:.0f}],"serve":[{:.0f}],)"
+                     R"("replay_median":{:.0f},"bare_median":{:.0f},"serve_median":{:.0f}}})",
+                     result.events, fmt::join(result.replay, ","), fmt::join(result.bare, ","),
+                     fmt::join(result.serve, ","), median(result.replay), median(result.bare),
+                     median(result.serve));
 }
 
 }  // namespace tidemark

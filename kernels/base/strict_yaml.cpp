@@ -48,7 +48,9 @@ YAML::Node YamlMap::scalar(const std::string& key) {
   return found;
 }
 
-std::string YamlMap::text(const std::string& key) { return scalar(key).Scalar(); }
+std::string YamlMap::text(const std::string& key) {
+  return scalar(key).Scalar();
+}
 
 std::string YamlMap::text(const std::string& key, const std::string& fallback) {
   asked_.insert(key);
@@ -62,8 +64,8 @@ std::int64_t YamlMap::integer(const std::string& key, std::int64_t least, std::i
     fail(key, "expected a whole number, got '" + found.Scalar() + "'");
   }
   if (value < least || value > most) {
-    fail(key, found.Scalar() + " is outside " + std::to_string(least) + " to " +
-                  std::to_string(most));
+    fail(key,
+         found.Scalar() + " is outside " + std::to_string(least) + " to " + std::to_string(most));
   }
   return value;
 }
@@ -139,8 +141,7 @@ void YamlMap::fail(const std::string& key, const std::string& what) const {
   throw UsageError(place(origin_, mark) + ": " + name + ": " + what);
 }
 
-void YamlMap::fail_at(const std::string& origin, const YAML::Node& where,
-                      const std::string& what) {
+void YamlMap::fail_at(const std::string& origin, const YAML::Node& where, const std::string& what) {
   throw UsageError(place(origin, where.Mark()) + ": " + what);
 }
 

@@ -26,7 +26,7 @@ struct VerdictDecision {
   std::uint32_t row = 0;
   Verdict verdict = Verdict::allow;
   std::uint8_t reason_count = 0;
-  double score = 0;        // probability, after the link
+  double score = 0;  // probability, after the link
   std::array<Reason, reasons_max> reasons;
 };
 
@@ -34,12 +34,12 @@ enum class LimitStatus : std::uint8_t { none, thin_file, active, frozen, suspend
 
 /// Published when a merchant's limit changes. Amounts in minor units of `currency`.
 struct LimitDecision {
-  std::uint32_t row = 0;   // the event that caused it; of a sweep: the one that moved the tick
+  std::uint32_t row = 0;  // the event that caused it; of a sweep: the one that moved the tick
   std::uint32_t slot = 0;
   std::int64_t event_time_ms = 0;  // of a sweep: the tick
   std::uint32_t version = 0;
   LimitStatus status = LimitStatus::none;
-  std::uint8_t tier = 0;   // index into the policy's tiers
+  std::uint8_t tier = 0;  // index into the policy's tiers
   std::uint8_t reason_count = 0;
   std::int32_t price_bps = 0;
   std::uint32_t currency = 0;
@@ -57,13 +57,13 @@ struct AlertDecision {
   std::uint32_t row = 0;
   std::uint32_t slot = 0;
   std::int64_t event_time_ms = 0;
-  std::uint32_t sequence = 0;      // of the merchant's alerts of this rule: 1, 2, ...
+  std::uint32_t sequence = 0;  // of the merchant's alerts of this rule: 1, 2, ...
   AlertRule rule = AlertRule::two_week_fall;
   AlertState state = AlertState::opened;
   AlertTier tier = AlertTier::blue;
   std::array<double, 5> numbers{};
-  double baseline = 0;             // mean of the 8 full weeks before the two that fell
-  std::uint8_t readings = 0;       // that hold: 1 week on week, 2 against the baseline
+  double baseline = 0;        // mean of the 8 full weeks before the two that fell
+  std::uint8_t readings = 0;  // that hold: 1 week on week, 2 against the baseline
 };
 
 /// What the decisions of the past left behind in a merchant; part of the state, hashed with it.
@@ -72,16 +72,16 @@ struct DecisionState {
   std::int64_t limit_minor = 0;
   std::uint32_t limit_version = 0;
   std::uint32_t alert_sequence = 0;
-  std::int32_t alert_week = 0;     // the last week in which the rule of the open alert held
+  std::int32_t alert_week = 0;  // the last week in which the rule of the open alert held
   std::int32_t price_bps = 0;
   LimitStatus status = LimitStatus::none;
   std::uint8_t tier = 0;
-  std::uint8_t alert_open = 0;     // 0 none, else 1 + AlertTier of the open alert
-  std::uint8_t frozen = 0;         // by control event
+  std::uint8_t alert_open = 0;  // 0 none, else 1 + AlertTier of the open alert
+  std::uint8_t frozen = 0;      // by control event
   std::uint32_t currency = 0;
-  std::int64_t score_bits = 0;     // of the credit score behind the published limit
-  std::int64_t reference_bits = 0; // takings before the fall of the open alert, as a double
-  std::int64_t clock_ms = 0;       // largest event time decided so far
+  std::int64_t score_bits = 0;      // of the credit score behind the published limit
+  std::int64_t reference_bits = 0;  // takings before the fall of the open alert, as a double
+  std::int64_t clock_ms = 0;        // largest event time decided so far
 };
 static_assert(sizeof(DecisionState) == 56);
 

@@ -14,12 +14,28 @@ inline constexpr int source_count = 6;
 /// What happened, over all sources. `none` stands for a row that could not be parsed.
 enum class EventType : std::uint8_t {
   none,
-  payment, refund, chargeback, payout,               // payments
-  issued, paid, cancelled, overdue, disputed,        // invoices
-  profile, tombstone,                                // merchants
-  signal,                                            // signals
-  fraud, legitimate, loan_default, repaid, appeal,   // feedback
-  activate_model, activate_policy, overlay, freeze, unfreeze,  // control
+  payment,
+  refund,
+  chargeback,
+  payout,  // payments
+  issued,
+  paid,
+  cancelled,
+  overdue,
+  disputed,  // invoices
+  profile,
+  tombstone,  // merchants
+  signal,     // signals
+  fraud,
+  legitimate,
+  loan_default,
+  repaid,
+  appeal,  // feedback
+  activate_model,
+  activate_policy,
+  overlay,
+  freeze,
+  unfreeze,  // control
 };
 inline constexpr int event_type_count = 23;
 
@@ -29,11 +45,27 @@ enum class Outcome : std::uint8_t { pending, scored, applied, dead_lettered, lat
 /// Why a record went to the dead letters. The names are the `error` header of that topic.
 enum class RowError : std::uint8_t {
   none,
-  empty_value, oversized, invalid_utf8, invalid_json, not_an_object,
-  missing_field, wrong_type, empty_field, unknown_type, unknown_currency,
-  invalid_amount, negative_amount, amount_precision, amount_overflow,
-  invalid_time, invalid_number, unknown_time_zone,
-  future_timestamp, key_mismatch, no_rate, unsupported_control,
+  empty_value,
+  oversized,
+  invalid_utf8,
+  invalid_json,
+  not_an_object,
+  missing_field,
+  wrong_type,
+  empty_field,
+  unknown_type,
+  unknown_currency,
+  invalid_amount,
+  negative_amount,
+  amount_precision,
+  amount_overflow,
+  invalid_time,
+  invalid_number,
+  unknown_time_zone,
+  future_timestamp,
+  key_mismatch,
+  no_rate,
+  unsupported_control,
 };
 
 /// Bits of the `flags` column.

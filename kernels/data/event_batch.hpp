@@ -37,11 +37,11 @@ struct Profile {
   std::int64_t opened_at_ms = no_time;
   std::vector<ProfileInput> inputs;
   // control only
-  std::string scope_merchant_id;   // freeze, unfreeze: one merchant; empty = all
-  std::string bundle;              // activate_model, activate_policy: name of a configured bundle
+  std::string scope_merchant_id;  // freeze, unfreeze: one merchant; empty = all
+  std::string bundle;             // activate_model, activate_policy: name of a configured bundle
   std::string overlay_region, overlay_industry;
-  double overlay_factor = 1.0;     // overlay: multiplies limits
-  std::string outcome;             // feedback: outcome of an appeal
+  double overlay_factor = 1.0;  // overlay: multiplies limits
+  std::string outcome;          // feedback: outcome of an appeal
 };
 
 /// Columns of `rows()` events. A column that a row's type does not have holds 0, or `no_time`.
@@ -71,10 +71,10 @@ class EventBatch {
   std::vector<EventType> type;
   std::vector<std::uint8_t> flags;
   std::vector<std::int64_t> event_time_ms;
-  std::vector<std::int64_t> amount_minor;   // payments, invoices: never negative
+  std::vector<std::int64_t> amount_minor;  // payments, invoices: never negative
   std::vector<CurrencyCode> currency;
   std::vector<std::uint64_t> merchant_hash, event_id_hash;
-  std::vector<std::uint64_t> payer_hash;    // payer_id, or buyer_id of an invoice
+  std::vector<std::uint64_t> payer_hash;  // payer_id, or buyer_id of an invoice
   std::vector<std::uint64_t> ref_hash, invoice_hash, order_hash, channel_hash;
   std::vector<std::uint64_t> name_hash;     // signals: the signal's name
   std::vector<double> value;                // signals
@@ -83,9 +83,9 @@ class EventBatch {
 
   // What became of it.
   std::vector<RowError> error;
-  std::vector<std::string> error_message;   // empty unless error != none; names the field
+  std::vector<std::string> error_message;  // empty unless error != none; names the field
   std::vector<Outcome> outcome;
-  std::vector<std::uint32_t> slot;          // of the merchant table, or no_slot
+  std::vector<std::uint32_t> slot;  // of the merchant table, or no_slot
 
   std::vector<Profile> profiles;
 

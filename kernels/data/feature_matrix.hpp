@@ -1,5 +1,5 @@
-// FeatureMatrix, the second noun: rows x features, float32, row-major, NaN = missing. Written by the
-// read-out of features/, read by every forest and by the policy. Owned by one engine batch.
+// FeatureMatrix, the second noun: rows x features, float32, row-major, NaN = missing. Written by
+// the read-out of features/, read by every forest and by the policy. Owned by one engine batch.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Forest, the third noun: a trained ensemble in canonical form, immutable after import. Importers in
-// models/ write it, models/oracle walks it tree by tree, kernels/forest compiles it into images.
+// Forest, the third noun: a trained ensemble in canonical form, immutable after import. Importers
+// in models/ write it, models/oracle walks it tree by tree, kernels/forest compiles it into images.
 #pragma once
 
 #include <cstdint>
@@ -14,25 +14,29 @@ enum class MissingKind : std::uint8_t { none, zero, nan };
 /// A numeric row goes left iff x <= threshold, compared in double as the trainer does.
 struct ForestNode {
   double threshold = 0;
-  std::int32_t feature = 0;          // column of the model's own feature list
+  std::int32_t feature = 0;  // column of the model's own feature list
   std::int32_t left = 0, right = 0;
-  std::int32_t category_begin = 0;   // categorical: words [begin, end) of Forest::category_words
+  std::int32_t category_begin = 0;  // categorical: words [begin, end) of Forest::category_words
   std::int32_t category_end = 0;
   MissingKind missing = MissingKind::none;
   bool default_left = false;
-  bool categorical = false;          // a category in the set goes left
-  bool left_if_less = false;         // XGBoost: left iff x < threshold
+  bool categorical = false;   // a category in the set goes left
+  bool left_if_less = false;  // XGBoost: left iff x < threshold
 };
 
 /// Nodes [node_begin, node_end) and leaves [leaf_begin, leaf_end); a tree of one leaf has no node.
 struct ForestTree {
   std::int32_t node_begin = 0, node_end = 0;
   std::int32_t leaf_begin = 0, leaf_end = 0;
-  std::int32_t output = 0;           // which of the outputs it adds to
+  std::int32_t output = 0;  // which of the outputs it adds to
 };
 
 enum class Link : std::uint8_t {
-  identity, logistic, exponential, softmax, signed_square,
+  identity,
+  logistic,
+  exponential,
+  softmax,
+  signed_square,
   softplus,  // log(1 + exp(s))
 };
 
@@ -43,11 +47,11 @@ struct Forest {
   std::vector<std::uint32_t> category_words;
   std::vector<std::string> feature_names;  // in the order of ForestNode::feature
   std::int32_t outputs = 1;
-  bool average_output = false;             // random forest: divide by trees per output
+  bool average_output = false;  // random forest: divide by trees per output
   Link link = Link::identity;
-  double link_scale = 1.0;                 // logistic: 1 / (1 + exp(-scale * s))
-  std::string objective;                   // as written in the model file
-  std::string sha256;                      // hex, of the model file's bytes
+  double link_scale = 1.0;  // logistic: 1 / (1 + exp(-scale * s))
+  std::string objective;    // as written in the model file
+  std::string sha256;       // hex, of the model file's bytes
 };
 
 }  // namespace tidemark

@@ -24,7 +24,7 @@ struct RawRecord {
   std::int64_t kafka_time_ms = 0;  // broker or producer timestamp; in file replay: --now
   std::int32_t partition = 0;
   Source source = Source::payments;
-  bool has_key = false;            // false in file replay: there is no key to compare
+  bool has_key = false;  // false in file replay: there is no key to compare
 };
 
 /// Owner of the bytes. `keep_alive` holds whatever the views point into (a buffer, a mapped file).

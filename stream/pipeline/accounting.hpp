@@ -15,12 +15,23 @@ struct OutcomeCounts {
 
   void add(Outcome outcome) {
     switch (outcome) {
-      case Outcome::pending: break;  // left unsettled: the identity below will not hold
-      case Outcome::scored: ++scored; break;
-      case Outcome::applied: ++applied; break;
-      case Outcome::dead_lettered: ++dead_lettered; break;
-      case Outcome::late: ++late; break;
-      case Outcome::duplicate: ++duplicate; break;
+      case Outcome::pending:
+        break;  // left unsettled: the identity below will not hold
+      case Outcome::scored:
+        ++scored;
+        break;
+      case Outcome::applied:
+        ++applied;
+        break;
+      case Outcome::dead_lettered:
+        ++dead_lettered;
+        break;
+      case Outcome::late:
+        ++late;
+        break;
+      case Outcome::duplicate:
+        ++duplicate;
+        break;
     }
   }
   void add(const OutcomeCounts& other) {
@@ -31,9 +42,7 @@ struct OutcomeCounts {
     late += other.late;
     duplicate += other.duplicate;
   }
-  bool balanced() const {
-    return consumed == scored + applied + dead_lettered + late + duplicate;
-  }
+  bool balanced() const { return consumed == scored + applied + dead_lettered + late + duplicate; }
 };
 
 using SourceCounts = std::array<OutcomeCounts, source_count>;

@@ -51,8 +51,8 @@ void read_batching(YamlMap& root, Config& config) {
   }
   const bool latency = config.profile == "latency";
   YamlMap batch = root.map("batch");
-  config.batch_events_max = static_cast<std::size_t>(
-      batch.integer("events_max", latency ? 2'000 : 10'000, 1, 4'000'000));
+  config.batch_events_max =
+      static_cast<std::size_t>(batch.integer("events_max", latency ? 2'000 : 10'000, 1, 4'000'000));
   batch.done();
   YamlMap transaction = root.map("transaction");
   config.transaction_events_max = static_cast<std::size_t>(

@@ -12,30 +12,30 @@
 namespace tidemark {
 
 struct Config {
-  std::string file;                      // where it was read from, for messages
+  std::string file;  // where it was read from, for messages
 
-  std::filesystem::path features_spec;   // the feature spec (YAML)
-  std::filesystem::path bundle;          // the model bundle's directory
+  std::filesystem::path features_spec;  // the feature spec (YAML)
+  std::filesystem::path bundle;         // the model bundle's directory
 
-  std::string backend = "auto";          // auto, cpu, cuda
-  int threads = 0;                       // workers; 0 = one per core
-  std::string profile = "throughput";    // latency or throughput
-  std::size_t batch_events_max = 0;      // rows of one engine batch
+  std::string backend = "auto";        // auto, cpu, cuda
+  int threads = 0;                     // workers; 0 = one per core
+  std::string profile = "throughput";  // latency or throughput
+  std::size_t batch_events_max = 0;    // rows of one engine batch
   std::size_t transaction_events_max = 0;
   int transaction_ms_max = 0;
   int merge_idle_ms = 0;
 
-  std::uint32_t merchants_max = 0;       // per partition
-  std::uint64_t dedup_events_max = 0;    // ids remembered per partition
-  std::size_t value_bytes_max = 0;       // a larger input value is a dead letter
+  std::uint32_t merchants_max = 0;     // per partition
+  std::uint64_t dedup_events_max = 0;  // ids remembered per partition
+  std::size_t value_bytes_max = 0;     // a larger input value is a dead letter
 
-  std::string zone;                      // of merchants without a profile, and of payers
+  std::string zone;  // of merchants without a profile, and of payers
   std::int64_t future_tolerance_ms = 0;
   std::int64_t dedup_horizon_ms = 0;
-  std::int64_t sweep_interval_ms = 0;    // 0 = no sweeps
+  std::int64_t sweep_interval_ms = 0;  // 0 = no sweeps
 
   std::filesystem::path checkpoint_directory;
-  int http_port = 0;                     // 0 = no listener
+  int http_port = 0;  // 0 = no listener
   std::string http_host;
 
   KafkaSettings kafka;

@@ -125,11 +125,20 @@ void Engine::account(Lane& lane, const EventBatch& rows) {
     ++counts.consumed;
     counts.add(rows.outcome[row]);
     switch (rows.outcome[row]) {
-      case Outcome::pending: break;
-      case Outcome::scored: ++journal.scored; break;
-      case Outcome::applied: ++journal.applied; break;
-      case Outcome::dead_lettered: ++journal.dead_lettered; break;
-      case Outcome::late: ++journal.late; break;
+      case Outcome::pending:
+        break;
+      case Outcome::scored:
+        ++journal.scored;
+        break;
+      case Outcome::applied:
+        ++journal.applied;
+        break;
+      case Outcome::dead_lettered:
+        ++journal.dead_lettered;
+        break;
+      case Outcome::late:
+        ++journal.late;
+        break;
       case Outcome::duplicate:
         ++journal.duplicate;
         lane.journal.duplicates.push_back({rows.source[row], rows.offset[row]});
@@ -142,7 +151,7 @@ void Engine::score(std::size_t rows, bool fraud) {
   Scratch& s = *scratch_;
   s.fraud.assign(rows, 0.0);
   s.credit.assign(rows, 0.0);
-  if (rows == 0) return;
+  if (rows == 0 || !release_.policy) return;
   const FeatureMatrixView view = s.matrix.view();
   if (fraud) {
     release_.fraud->score(view, s.fraud, pool_);
@@ -177,7 +186,7 @@ void Engine::decide_group(Lane& lane, const EventBatch& rows, std::size_t group,
     DecisionState& state = lane.decisions[slot];
     state.clock_ms = std::max(state.clock_ms, rows.event_time_ms[row]);
     const std::uint32_t at = s.matrix_row[row];
-    if (at == UINT32_MAX) continue;
+    if (at == UINT32_MAX || !release_.policy) continue;
     VerdictDecision& verdict = s.decisions.verdicts[at];
     verdict.row = row;
     const auto features = std::as_const(s.matrix).row(at);
@@ -251,14 +260,19 @@ void Engine::encode(const EventBatch& rows, std::vector<OutputBatch>& out) {
 void Engine::encode_row(const EventBatch& rows, std::size_t row, std::size_t& limit,
                         std::size_t& alert, OutputBatch& out) const {
   switch (rows.outcome[row]) {
-    case Outcome::dead_lettered: encode_dead_letter(rows, row, out); return;
+    case Outcome::dead_lettered:
+      encode_dead_letter(rows, row, out);
+      return;
     case Outcome::late:
       encode_late(rows, row, "event_time: older than the longest window at the merchant's clock",
                   out);
       return;
-    case Outcome::scored: break;
-    default: return;
+    case Outcome::scored:
+      break;
+    default:
+      return;
   }
+  if (!release_.policy) return;
   const DecisionBatch& decisions = scratch_->decisions;
   const DecisionEncoder& encoder = *release_.encoder;
   const DecisionContext at = DecisionEncoder::context(rows, row);

@@ -33,7 +33,8 @@ class Engine {
   /// Takes up to batch.events_max rows in merge order and processes them. False when the lane has
   /// nothing that may go now.
   bool step(Lane& lane, MonotonicTime now, const EngineOutput& out);
-  /// The same for up to `count` rows of one source, in an order that was recorded. Returns the rows.
+  /// The same for up to `count` rows of one source, in an order that was recorded. Returns the
+  /// rows.
   std::size_t step_recorded(Lane& lane, Source source, std::size_t count, const EngineOutput& out);
 
  private:

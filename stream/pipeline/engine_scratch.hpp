@@ -27,8 +27,8 @@ struct Engine::Scratch {
   std::vector<double> fraud, credit;  // [matrix row], after the link
   std::vector<Worker> workers;
   DecisionBatch decisions;
-  std::vector<std::uint32_t> slots;       // of a sweep
-  std::vector<std::uint8_t> changed;      // of a sweep's chunk: the decision state moved
+  std::vector<std::uint32_t> slots;   // of a sweep
+  std::vector<std::uint8_t> changed;  // of a sweep's chunk: the decision state moved
 
   /// Brings the workers' limits and alerts together, by row: a merchant's own stay in order, as all
   /// its rows went to one worker.

@@ -31,6 +31,7 @@ void Engine::pass_tick(Lane& lane, const SourceMerge::Crossing& cause, const Eng
 
 void Engine::sweep(Lane& lane, std::span<const std::uint32_t> slots, std::int64_t at_ms,
                    const SourceMerge::Crossing& cause, const EngineOutput& out) {
+  if (!release_.policy) return;
   Scratch& s = *scratch_;
   for (std::size_t first = 0; first < slots.size(); first += sweep_chunk) {
     const auto chunk = slots.subspan(first, std::min(sweep_chunk, slots.size() - first));
@@ -78,18 +79,26 @@ void Engine::control(Lane& lane, EventBatch& rows, const EngineOutput& out) {
     const Profile& order = rows.profiles[static_cast<std::size_t>(rows.profile_index[0])];
     switch (rows.type[0]) {
       case EventType::freeze:
-      case EventType::unfreeze: set_freeze(lane, order, rows.type[0] == EventType::freeze); break;
-      case EventType::overlay: set_overlay(lane, order); break;
+      case EventType::unfreeze:
+        set_freeze(lane, order, rows.type[0] == EventType::freeze);
+        break;
+      case EventType::overlay:
+        set_overlay(lane, order);
+        break;
       default:
         rows.outcome[0] = Outcome::dead_lettered;
         rows.error[0] = RowError::unsupported_control;
-        rows.error_message[0] = "type: this engine holds one release from its start to its end; "
-                                "change the bundle in the configuration";
+        rows.error_message[0] =
+            "type: this engine holds one release from its start to its end; "
+            "change the bundle in the configuration";
     }
   }
   account(lane, rows);
   if (rows.outcome[0] == Outcome::dead_lettered) {
-    if (out.records) encode_dead_letter(rows, 0, out.records->emplace_back());
+    // Every lane reads every control record; one of them publishes what is wrong with it.
+    if (out.records && lane.partition() == 0) {
+      encode_dead_letter(rows, 0, out.records->emplace_back());
+    }
     return;
   }
   // An order takes effect at once, not at the merchant's next event (rule R24).

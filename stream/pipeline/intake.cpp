@@ -18,7 +18,8 @@ void dead_letter(EventBatch& rows, std::size_t row, RowError error, std::string 
 
 Intake::Intake(const Config& config, ThreadPool& pool, int partitions)
     : pool_(pool), future_tolerance_ms_(config.future_tolerance_ms), partitions_(partitions) {
-  for (int i = 0; i < pool.threads(); ++i) parsers_.emplace_back(ParseOptions{config.value_bytes_max});
+  for (int i = 0; i < pool.threads(); ++i)
+    parsers_.emplace_back(ParseOptions{config.value_bytes_max});
 }
 
 std::unique_ptr<EventBatch> Intake::parse(const std::shared_ptr<const RawBatch>& raw,
@@ -39,9 +40,10 @@ void Intake::settle(EventBatch& rows, std::size_t begin, std::size_t end) const 
     if (rows.outcome[row] != Outcome::pending) continue;
     // Subtracting cannot overflow: both lie between 1970 and 2261.
     if (rows.event_time_ms[row] - rows.kafka_time_ms[row] > future_tolerance_ms_) {
-      dead_letter(rows, row, RowError::future_timestamp,
-                  "event_time: later than the record's own timestamp by more than the tolerance of " +
-                      std::to_string(future_tolerance_ms_ / 3'600'000) + " h");
+      dead_letter(
+          rows, row, RowError::future_timestamp,
+          "event_time: later than the record's own timestamp by more than the tolerance of " +
+              std::to_string(future_tolerance_ms_ / 3'600'000) + " h");
     } else if (partitions_ > 0 && rows.source[row] != Source::control) {
       const int belongs = partition_of(rows.merchant_id[row], partitions_);
       if (belongs == rows.partition[row]) continue;

@@ -45,8 +45,7 @@ void Lane::adopt_profile(std::uint32_t slot, const EventBatch& rows, std::size_t
 std::uint64_t Lane::state_hash() {
   // A sum does not depend on the order of merchants, so one that changed is taken out and put in.
   for (const std::uint32_t slot : touched_) {
-    const std::uint64_t now =
-        mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
+    const std::uint64_t now = mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
     merchants_hash_ += now - merchant_hash_[slot];
     merchant_hash_[slot] = now;
     touched_flag_[slot] = 0;

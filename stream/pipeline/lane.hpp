@@ -74,15 +74,15 @@ class Lane {
  public:
   SourceMerge merge;
   MerchantTable table;
-  std::vector<DecisionState> decisions;  // [slot]
-  std::optional<std::int64_t> tick_ms;   // the last tick that was passed
-  bool frozen = false;                   // all merchants, by control event
+  std::vector<DecisionState> decisions;                // [slot]
+  std::optional<std::int64_t> tick_ms;                 // the last tick that was passed
+  bool frozen = false;                                 // all merchants, by control event
   std::set<std::string, std::less<>> freezes_waiting;  // merchants frozen before their first event
   std::set<Overlay> overlays;
-  std::int64_t control_next = 0;         // next offset of control.v1 to take in
-  SourceCounts counts{};                 // since the start of the log
-  JournalRecord journal;                 // since the last commit
-  std::uint64_t journal_rows = 0;        // rows in it
+  std::int64_t control_next = 0;   // next offset of control.v1 to take in
+  SourceCounts counts{};           // since the start of the log
+  JournalRecord journal;           // since the last commit
+  std::uint64_t journal_rows = 0;  // rows in it
 };
 
 }  // namespace tidemark

@@ -18,6 +18,7 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backen
                                             Provenance provenance) {
   auto loaded = std::make_unique<LoadedRelease>();
   loaded->plan = FeaturePlan::load(config.features_spec);
+  if (config.bundle.empty()) return loaded;
   const auto names = loaded->plan->names();
   loaded->bundle = load_bundle(config.bundle, names, loaded->plan->fingerprint());
   const Bundle& bundle = loaded->bundle;

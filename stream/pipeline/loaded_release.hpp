@@ -20,13 +20,14 @@ enum class Provenance { source_names, kafka_topics };
 struct LoadedRelease {
   std::shared_ptr<const FeaturePlan> plan;
   Bundle bundle;
-  std::unique_ptr<Policy> policy;
+  std::unique_ptr<Policy> policy;  // null without a bundle: rows for training, no decisions
   std::unique_ptr<ForestScorer> fraud, credit;  // credit is null when the bundle has none
   Release release;
   std::unique_ptr<DecisionEncoder> encoder;
 };
 
-/// Loads the spec and the bundle that `config` names. Throws UsageError.
+/// Loads the spec and the bundle that `config` names; an empty name stands for no bundle. Throws
+/// UsageError.
 std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backend,
                                             Provenance provenance);
 

@@ -82,7 +82,8 @@ std::size_t SourceMerge::take(EventBatch& out, std::size_t rows_max, const Cut& 
   while (out.rows() < rows_max && choose(now, best, until_ms, rival)) {
     const Chunk& chunk = queues_[best].front();
     const auto source = static_cast<Source>(best);
-    const std::size_t room = std::min(rows_max - out.rows(), chunk.merge_time_ms.size() - chunk.next);
+    const std::size_t room =
+        std::min(rows_max - out.rows(), chunk.merge_time_ms.size() - chunk.next);
     std::size_t count = 0;
     if (source == Source::control) {
       if (!out.empty()) break;
@@ -125,7 +126,7 @@ std::size_t SourceMerge::take_recorded(EventBatch& out, Source source, std::size
 }
 
 std::optional<SourceMerge::Crossing> SourceMerge::crossing(const Cut& cut,
-                                                          MonotonicTime now) const {
+                                                           MonotonicTime now) const {
   std::size_t best = 0, rival = 0;
   std::int64_t until_ms = 0;
   if (!choose(now, best, until_ms, rival)) return std::nullopt;
@@ -133,7 +134,7 @@ std::optional<SourceMerge::Crossing> SourceMerge::crossing(const Cut& cut,
 }
 
 std::optional<SourceMerge::Crossing> SourceMerge::crossing_recorded(Source recorded,
-                                                                   const Cut& cut) const {
+                                                                    const Cut& cut) const {
   const auto& queue = queues_[index(recorded)];
   if (queue.empty()) return std::nullopt;
   const Chunk& head = queue.front();

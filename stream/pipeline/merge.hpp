@@ -31,7 +31,9 @@ inline bool passes_stateless_checks(const EventBatch& rows, std::size_t row) {
 
 class SourceMerge {
  public:
-  explicit SourceMerge(std::chrono::milliseconds idle) : idle_(idle) { states_.fill(SourceState::closed); }
+  explicit SourceMerge(std::chrono::milliseconds idle) : idle_(idle) {
+    states_.fill(SourceState::closed);
+  }
 
   /// Queues parsed rows of one source, in offset order, read at `read_at`.
   void push(Source source, std::unique_ptr<EventBatch> rows, MonotonicTime read_at);

@@ -30,11 +30,10 @@ struct Observer::Impl {
           .Name("tidemark_build_info")
           .Help("1, with the version and the release in the labels")
           .Register(registry);
-  prometheus::Family<prometheus::Counter>& transactions =
-      prometheus::BuildCounter()
-          .Name("tidemark_transactions_total")
-          .Help("Kafka transactions by result")
-          .Register(registry);
+  prometheus::Family<prometheus::Counter>& transactions = prometheus::BuildCounter()
+                                                              .Name("tidemark_transactions_total")
+                                                              .Help("Kafka transactions by result")
+                                                              .Register(registry);
   prometheus::Counter& commit_seconds = prometheus::BuildCounter()
                                             .Name("tidemark_commit_seconds_total")
                                             .Help("Time spent in commits")
@@ -79,7 +78,9 @@ Observer::~Observer() {
   impl_->thread.join();
 }
 
-void Observer::set_ready(bool ready) { impl_->ready = ready; }
+void Observer::set_ready(bool ready) {
+  impl_->ready = ready;
+}
 
 void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
                        const TransactionalSink::Counters& sink) {

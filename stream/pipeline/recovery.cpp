@@ -29,8 +29,8 @@ class RecordedFeed {
     auto& reader = readers_[static_cast<std::size_t>(source)];
     if (!reader) {
       const int partition = source == Source::control ? control_partition : partition_;
-      reader.emplace(client_, ReadRange{config_.kafka.input(source), partition, first, log_follow,
-                                        source});
+      reader.emplace(client_,
+                     ReadRange{config_.kafka.input(source), partition, first, log_follow, source});
     }
     const auto give_up = std::chrono::steady_clock::now() + stall_limit;
     while (lane.merge.queued(source) == 0) {

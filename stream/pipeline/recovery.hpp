@@ -14,8 +14,8 @@ namespace tidemark {
 
 struct Recovered {
   std::unique_ptr<Lane> lane;
-  SourceOffsets next{};           // where each source goes on; offset_none: at the log's beginning
-  std::uint64_t transactions = 0; // journal records repeated
+  SourceOffsets next{};            // where each source goes on; offset_none: at the log's beginning
+  std::uint64_t transactions = 0;  // journal records repeated
   std::uint64_t rows = 0;
 };
 

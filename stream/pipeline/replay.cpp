@@ -23,8 +23,8 @@ class FileFeed {
   FileFeed(const ReplayOptions& options, Intake& intake) : intake_(intake) {
     for (std::size_t s = 0; s < source_count; ++s) {
       if (!options.inputs[s]) continue;
-      files_[s] = std::make_unique<FileSource>(static_cast<Source>(s), *options.inputs[s],
-                                               options.now_ms);
+      files_[s] =
+          std::make_unique<FileSource>(static_cast<Source>(s), *options.inputs[s], options.now_ms);
     }
   }
 
@@ -57,8 +57,7 @@ class FileFeed {
   std::array<std::unique_ptr<FileSource>, source_count> files_;
 };
 
-ReplaySummary summarise(Lane& lane, const LoadedRelease& release, Backend backend,
-                        double seconds) {
+ReplaySummary summarise(Lane& lane, const LoadedRelease& release, Backend backend, double seconds) {
   ReplaySummary summary;
   summary.sources = lane.counts;
   for (const OutcomeCounts& counts : lane.counts) summary.total.add(counts);
@@ -85,6 +84,11 @@ std::string to_json(const ReplaySummary& summary) {
 ReplaySummary replay(const Config& config, const ReplayOptions& options) {
   const Backend backend = resolve_backend(config.backend);
   const auto release = load_release(config, backend, Provenance::source_names);
+  if (!release->policy && !options.rows) {
+    throw UsageError(config.file +
+                     ": bundle: empty, so there is nothing to decide with; only "
+                     "--rows works without a bundle");
+  }
   ThreadPool pool(config.threads);
   Engine engine(config, *release, backend, pool);
   Intake intake(config, pool, 0);
@@ -94,8 +98,10 @@ ReplaySummary replay(const Config& config, const ReplayOptions& options) {
   std::optional<RowsWriter> rows;
   if (options.rows) rows.emplace(*options.rows, *release->plan);
 
-  std::vector<OutputBatch> records(1);
-  encode_release(release->release.fingerprint, release->release.document, records[0]);
+  std::vector<OutputBatch> records;
+  if (release->policy) {
+    encode_release(release->release.fingerprint, release->release.document, records.emplace_back());
+  }
   EngineOutput out;
   out.records = &records;
   if (rows) {

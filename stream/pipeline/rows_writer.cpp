@@ -68,8 +68,8 @@ void RowsWriter::write(const EventBatch& events, std::span<const std::uint32_t> 
 void RowsWriter::close() {
   csv_.close();
   OutputFile manifest(csv_.path().string() + ".manifest.json");
-  std::string json = "{\"rows\":" + std::to_string(rows_) + ",\"spec\":\"" +
-                     plan_.fingerprint() + "\",\"order\":\"verdict\",\"features\":[";
+  std::string json = "{\"rows\":" + std::to_string(rows_) + ",\"spec\":\"" + plan_.fingerprint() +
+                     "\",\"order\":\"verdict\",\"features\":[";
   for (const std::string& name : plan_.names()) {
     if (json.back() != '[') json += ',';
     json += "\"" + name + "\"";

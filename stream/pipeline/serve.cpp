@@ -3,12 +3,14 @@
 
 #include <spdlog/spdlog.h>
 
+#include "kernels/base/failure.hpp"
 #include "stream/kafka/topic_admin.hpp"
 #include "stream/pipeline/server.hpp"
 
 namespace tidemark {
 
 SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks) {
+  if (config.bundle.empty()) throw UsageError(config.file + ": bundle: this setting is required");
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
   Server server(config, topics.partitions);

@@ -14,14 +14,15 @@ namespace tidemark {
 
 /// What a caller may want to know while it runs; called on the serving thread.
 struct ServeHooks {
-  std::function<void()> ready;                      // the first assignment is recovered
-  std::function<void(std::uint64_t rows)> taken;    // rows read so far, each round
-  std::function<void(std::uint64_t rows)> handed;   // rows handed to commits so far, each round
-  std::function<void()> settled;                    // the last commit is done, before leaving
+  std::function<void()> ready;                     // the first assignment is recovered
+  std::function<void(std::uint64_t rows)> taken;   // rows read so far, each round
+  std::function<void(std::uint64_t rows)> handed;  // rows handed to commits so far, each round
+  std::function<void()> settled;                   // the last commit is done, before leaving
 };
 
 /// Runs until `stop` is set: then what was read is finished, committed, and the call returns.
 /// Returns the outcomes of its partitions since the start of the log. Throws UsageError, RunError.
-SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const ServeHooks& hooks = {});
+SourceCounts serve(const Config& config, const std::atomic<bool>& stop,
+                   const ServeHooks& hooks = {});
 
 }  // namespace tidemark

@@ -50,8 +50,8 @@ void Server::start() {
   readers_ = std::make_unique<ReaderClient>(config_.kafka);
   if (!config_.kafka.input(Source::control).empty()) {
     control_ = std::make_unique<PlainReader>(
-        *readers_, ReadRange{config_.kafka.input(Source::control), control_partition,
-                             log_beginning, log_follow, Source::control});
+        *readers_, ReadRange{config_.kafka.input(Source::control), control_partition, log_beginning,
+                             log_follow, Source::control});
   }
   committer_ = std::make_unique<Committer>(sink_, consumer_);
   consumer_.subscribe();
@@ -82,8 +82,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
 
 void Server::recover(int partition) {
   const SourceOffsets committed = consumer_.committed(partition);
-  Recovered recovered =
-      recover_lane(config_, engine_, intake_, *readers_, partition, committed);
+  Recovered recovered = recover_lane(config_, engine_, intake_, *readers_, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
                                                 ? SourceState::closed
@@ -91,8 +90,7 @@ void Server::recover(int partition) {
   }
   if (recovered.transactions > 0) {
     spdlog::info("partition {}: {} events of {} transactions repeated, state hash {:016x}",
-                 partition, recovered.rows, recovered.transactions,
-                 recovered.lane->state_hash());
+                 partition, recovered.rows, recovered.transactions, recovered.lane->state_hash());
   }
   Lane& lane = *recovered.lane;
   lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
@@ -169,8 +167,8 @@ void Server::take_in_control() {
   if (!raw->records.empty()) control_log_.push_back(raw);
   for (auto& [partition, lane] : lanes_) {
     feed_control(*lane, from);
-    lane->merge.set_state(Source::control, control_->caught_up() ? SourceState::live_end
-                                                                 : SourceState::catching_up);
+    lane->merge.set_state(Source::control,
+                          control_->caught_up() ? SourceState::live_end : SourceState::catching_up);
   }
 }
 
@@ -268,8 +266,13 @@ void Server::rebuild() {
 SourceCounts Server::counts() const {
   SourceCounts counts{};
   for (const auto& [partition, lane] : lanes_) {
-    for (std::size_t s = 0; s < source_count; ++s) counts[s].add(lane->counts[s]);
+    for (const Source source : keyed_sources) {
+      counts[static_cast<std::size_t>(source)].add(lane->counts[static_cast<std::size_t>(source)]);
+    }
   }
+  // Every lane takes in all of control: it is counted once.
+  constexpr auto control = static_cast<std::size_t>(Source::control);
+  if (!lanes_.empty()) counts[control] = lanes_.begin()->second->counts[control];
   return counts;
 }
 

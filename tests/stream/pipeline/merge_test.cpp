@@ -57,7 +57,8 @@ TEST(Merge, TheResultDoesNotDependOnHowMuchIsTakenAtOnce) {
     m->push(Source::invoices, {3, 3, 8});
   }
   whole.take();
-  for (std::size_t rows = 1; pieces.take(rows) > 0; ++rows) {}
+  for (std::size_t rows = 1; pieces.take(rows) > 0; ++rows) {
+  }
   EXPECT_EQ(whole.order(), pieces.order());
   EXPECT_EQ(whole.out.rows(), 9U);
 }

@@ -1,0 +1,92 @@
+// The configuration: every setting known, typed and in range, or an error that names its place.
+#include "stream/pipeline/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+namespace {
+
+using testing::HasSubstr;
+
+class ConfigTest : public testing::Test {
+ protected:
+  std::filesystem::path write(const std::string& text) {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    file_ =
+        std::filesystem::temp_directory_path() / (std::string("config_") + test->name() + ".yaml");
+    std::ofstream(file_) << "features: {spec: f.yaml}\nbundle: b\n" << text;
+    return file_;
+  }
+  std::string error_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    try {
+      load_config(write(text), overrides);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  void TearDown() override { std::filesystem::remove(file_); }
+  std::filesystem::path file_;
+};
+
+TEST_F(ConfigTest, DefaultsFollowTheProfile) {
+  EXPECT_EQ(load_config(write(""), {}).transaction_ms_max, 200);
+  const Config latency = load_config(write("profile: latency\n"), {});
+  EXPECT_EQ(latency.transaction_ms_max, 20);
+  EXPECT_EQ(latency.merge_idle_ms, 5);
+  EXPECT_TRUE(latency.kafka.latency_profile);
+  EXPECT_GE(latency.threads, 1);
+}
+
+TEST_F(ConfigTest, AnUnknownSettingIsNamedWithItsLine) {
+  EXPECT_THAT(error_of("batch: {evnts_max: 5}\n"),
+              HasSubstr(":3:9: unknown setting 'batch.evnts_max'"));
+  EXPECT_THAT(error_of("colour: red\n"), HasSubstr(":3:1: unknown setting 'colour'"));
+}
+
+TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
+  EXPECT_THAT(error_of("threads: many\n"), HasSubstr("threads: expected a whole number"));
+  EXPECT_THAT(error_of("batch: {events_max: 0}\n"), HasSubstr("batch.events_max: 0 is outside"));
+  EXPECT_THAT(error_of("batch: 5\n"), HasSubstr("batch: expected a mapping"));
+  EXPECT_THAT(error_of("backend: tpu\n"), HasSubstr("expected auto, cpu or cuda"));
+  EXPECT_THAT(error_of("threads: [1\n"), HasSubstr(":4:"));
+}
+
+TEST_F(ConfigTest, AMissingFileIsNamed) {
+  EXPECT_THROW(load_config("/nowhere/tidemark.yaml", {}), UsageError);
+}
+
+TEST_F(ConfigTest, OverridesReachEverySetting) {
+  const Config config =
+      load_config(write("kafka: {group_id: a}\n"),
+                  {"kafka.group_id=b", "http.port=8080", "batch.events_max=7", "backend=cpu",
+                   "checkpoint.directory=/tmp/x", "kafka.client.security.protocol=ssl",
+                   "kafka.topics.dead-letter=dlq"});
+  EXPECT_EQ(config.kafka.group_id, "b");
+  EXPECT_EQ(config.http_port, 8080);
+  EXPECT_EQ(config.batch_events_max, 7U);
+  EXPECT_EQ(config.checkpoint_directory, "/tmp/x");
+  EXPECT_EQ(config.kafka.client.at("security.protocol"), "ssl");
+  EXPECT_EQ(config.kafka.output(OutputTopic::dead_letter), "dlq");
+}
+
+TEST_F(ConfigTest, AWrongOverrideIsNamed) {
+  EXPECT_THAT(error_of("", {"batch.evnts_max=7"}), HasSubstr("unknown setting 'batch.evnts_max'"));
+  EXPECT_THAT(error_of("", {"threads=x"}), HasSubstr("threads: expected a whole number, got 'x'"));
+  EXPECT_THAT(error_of("", {"threads"}), HasSubstr("--set threads: expected path.to.key=value"));
+  EXPECT_THAT(error_of("", {"bundle.x=1"}), HasSubstr("'bundle' is no mapping"));
+}
+
+TEST_F(ConfigTest, TheQuickstartLoads) {
+  const Config config = load_config(TIDEMARK_SOURCE_DIR "/examples/quickstart/tidemark.yaml", {});
+  EXPECT_EQ(config.kafka.input(Source::payments), "payments.v1");
+}
+
+}  // namespace
+}  // namespace tidemark
