@@ -38,7 +38,7 @@ function(tidemark_add_discovered program prefix)
     elseif(line MATCHES "^  ([^ ]+) *$")
       set(test ${suite}${CMAKE_MATCH_1})
       set(filter ${test})
-      # A broker takes seconds to start: the tests of a suite share a process and with it the broker.
+      # A broker takes seconds to start: the tests of a suite share a process, and so the broker.
       if(suite MATCHES "Broker")
         if(suite STREQUAL last_broker_suite)
           continue()
