@@ -1,0 +1,111 @@
+// Exact baseline Shapley against its definition: the average over all orders, by brute force over
+// all subsets of columns, on forests with missing values, ties and categories.
+#include "models/explain.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "kernels/base/failure.hpp"
+#include "models/forest_oracle.hpp"
+#include "tests/models/random_forest_fixture.hpp"
+
+namespace tidemark {
+namespace {
+
+double factorial(int n) {
+  return std::tgamma(n + 1.0);
+}
+
+/// phi[output][feature] from 2^features scores of mixed rows.
+std::vector<double> brute_force(const Forest& forest, std::span<const float> row,
+                                std::span<const float> reference) {
+  const int n = static_cast<int>(row.size());
+  const std::size_t outputs = static_cast<std::size_t>(forest.outputs);
+  const std::size_t subsets = std::size_t{1} << n;
+  std::vector<double> scores(subsets * outputs);
+  for (std::size_t set = 0; set < subsets; ++set) {
+    std::vector<float> mixed(reference.begin(), reference.end());
+    for (std::size_t f = 0; f < row.size(); ++f) {
+      if ((set >> f) & 1u) mixed[f] = row[f];
+    }
+    oracle_score(forest, mixed, std::span(scores).subspan(set * outputs, outputs));
+  }
+  std::vector<double> phi(outputs * row.size());
+  for (std::size_t set = 0; set < subsets; ++set) {
+    const int size = std::popcount(set);
+    for (std::size_t f = 0; f < row.size(); ++f) {
+      if ((set >> f) & 1u) continue;
+      const double weight = factorial(size) * factorial(n - size - 1) / factorial(n);
+      for (std::size_t o = 0; o < outputs; ++o) {
+        phi[o * row.size() + f] += weight * (scores[(set | (std::size_t{1} << f)) * outputs + o] -
+                                             scores[set * outputs + o]);
+      }
+    }
+  }
+  return phi;
+}
+
+std::vector<std::int32_t> identity(std::size_t count) {
+  std::vector<std::int32_t> columns(count);
+  std::iota(columns.begin(), columns.end(), 0);
+  return columns;
+}
+
+RC_GTEST_PROP(Explain, EqualsBruteForceOverSubsets, (std::uint64_t seed)) {
+  std::mt19937_64 random(seed);
+  const ForestShape shape{
+      .trees = 4, .leaves_max = 30, .features = 6, .outputs = 2, .categorical = 0.3};
+  const Forest forest = random_forest(random, shape);
+  const std::vector<float> row = random_row(random, forest), reference = random_row(random, forest);
+  const Explainer explainer(forest, identity(6), reference);
+  std::vector<double> phi(12, 99.0);
+  explainer.explain(row, phi);
+  const std::vector<double> truth = brute_force(forest, row, reference);
+  for (std::size_t i = 0; i < truth.size(); ++i) RC_ASSERT(std::fabs(phi[i] - truth[i]) < 1e-11);
+}
+
+RC_GTEST_PROP(Explain, AddsUpToTheScore, (std::uint64_t seed)) {
+  std::mt19937_64 random(seed);
+  const ForestShape shape{.trees = 40, .leaves_max = 200, .features = 30, .chain = 0.6};
+  const Forest forest = random_forest(random, shape);
+  const std::vector<float> row = random_row(random, forest), reference = random_row(random, forest);
+  const Explainer explainer(forest, identity(30), reference);
+  std::vector<double> phi(30);
+  ExplainScratch scratch;
+  explainer.explain(row, phi, scratch);
+  double score = 0, baseline = 0;
+  oracle_score(forest, row, std::span(&score, 1));
+  oracle_score(forest, reference, std::span(&baseline, 1));
+  RC_ASSERT(explainer.baseline_score() == baseline);
+  const double sum = std::accumulate(phi.begin(), phi.end(), baseline);
+  RC_ASSERT(std::fabs(sum - score) < 1e-9 * std::max(1.0, std::fabs(score)));
+  explainer.explain(reference, phi, scratch);
+  RC_ASSERT(phi == std::vector<double>(30, 0.0));
+}
+
+TEST(Explain, ColumnsFollowTheMatrixAndOthersGetNothing) {
+  std::mt19937_64 random(3);
+  const Forest forest = random_forest(random, {.trees = 5, .leaves_max = 16, .features = 3});
+  const std::vector<float> row = {1, -2, 0.5f}, reference = {-1, 2, 7};
+  std::vector<double> plain(3);
+  Explainer(forest, identity(3), reference).explain(row, plain);
+  const std::vector<float> wide_row = {9, 0.5f, 9, 1, -2}, wide_reference = {0, 7, 0, -1, 2};
+  std::vector<double> wide(5);
+  const std::int32_t columns[] = {3, 4, 1};
+  Explainer(forest, columns, wide_reference).explain(wide_row, wide);
+  EXPECT_EQ(wide, (std::vector<double>{0, plain[2], 0, plain[0], plain[1]}));
+}
+
+TEST(Explain, AReferenceThatIsTooShortIsRefused) {
+  std::mt19937_64 random(3);
+  const Forest forest = random_forest(random, {.trees = 1, .leaves_max = 4, .features = 3});
+  const std::vector<float> reference = {0, 0};
+  EXPECT_THROW(Explainer(forest, identity(3), reference), UsageError);
+}
+
+}  // namespace
+}  // namespace tidemark
