@@ -61,17 +61,21 @@ std::uint32_t MerchantTable::Impl::find(std::uint64_t hash, std::string_view id)
   return index.find(hash, [&](std::uint32_t slot) { return hot(slot).id_view() == id; });
 }
 
-void MerchantTable::Impl::add_page() {
-  constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
-  const std::size_t bytes = static_cast<std::size_t>(view.record_bytes) * page_merchants;
-  const std::size_t alignment = bytes >= huge_page_bytes ? huge_page_bytes : 64;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  RecordPage page(static_cast<unsigned char*>(std::aligned_alloc(alignment, rounded)));
-  if (page == nullptr) throw std::bad_alloc();
+MerchantTable::Impl::RecordPage::RecordPage(std::size_t bytes) : bytes_(bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  mapped_ = static_cast<unsigned char*>(memory);
   // Records are read at random: without huge pages every event would also miss the TLB. Advice
   // only.
-  if (bytes >= huge_page_bytes) madvise(page.get(), rounded, MADV_HUGEPAGE);
-  record_pages.push_back(std::move(page));
+  madvise(memory, bytes, MADV_HUGEPAGE);
+}
+
+MerchantTable::Impl::RecordPage::~RecordPage() {
+  if (mapped_ != nullptr) munmap(mapped_, bytes_);
+}
+
+void MerchantTable::Impl::add_page() {
+  record_pages.emplace_back(static_cast<std::size_t>(view.record_bytes) * page_merchants);
   hot_pages.push_back(std::make_unique<MerchantHot[]>(page_merchants));
 }
 
@@ -96,7 +100,6 @@ std::uint32_t MerchantTable::Impl::make_merchant(std::uint64_t hash, std::string
     std::memcpy(long_ids.back().get(), id.data(), id.size());
     std::memcpy(merchant.id, &text, sizeof(text));
   }
-  std::memset(record(slot), 0, view.record_bytes);
   field_at<RecordHead>(record(slot), 0).zone = default_zone->id();
   profiles.emplace_back();
   index.insert(hash, slot);

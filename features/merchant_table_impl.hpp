@@ -3,7 +3,6 @@
 // come and never move. Not for other folders.
 #pragma once
 
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,10 +18,21 @@ namespace tidemark {
 struct MerchantTable::Impl {
   static constexpr std::uint32_t page_shift = 9;  // 512 records: 2.9 MB with the default spec
   static constexpr std::uint32_t page_merchants = 1U << page_shift;
-  struct FreeBytes {
-    void operator()(unsigned char* bytes) const { std::free(bytes); }
+  /// Zeroed memory straight from the system, given back by the owner.
+  class RecordPage {
+   public:
+    explicit RecordPage(std::size_t bytes);
+    ~RecordPage();
+    RecordPage(RecordPage&& other) noexcept : mapped_(other.mapped_), bytes_(other.bytes_) {
+      other.mapped_ = nullptr;
+    }
+    RecordPage& operator=(RecordPage&&) = delete;
+    unsigned char* get() const { return mapped_; }
+
+   private:
+    unsigned char* mapped_ = nullptr;
+    std::size_t bytes_ = 0;
   };
-  using RecordPage = std::unique_ptr<unsigned char[], FreeBytes>;
   using HotPage = std::unique_ptr<MerchantHot[]>;
 
   Impl(std::shared_ptr<const FeaturePlan> plan_in, const MerchantTableOptions& options_in);

@@ -14,8 +14,8 @@ namespace {
 
 // Groups that a worker takes at a time. Merchants differ in events, so small beats even.
 constexpr std::size_t groups_per_range = 32;
-// How many merchants ahead memory is asked for.
-constexpr std::size_t prefetch_groups = 2;
+// How many merchants ahead the fronts of records are asked for, and the buckets that those name.
+constexpr std::size_t front_ahead = 6, buckets_ahead = 3;
 
 WindowEvent event_of(const EventBatch& batch, std::size_t row) {
   return {batch.event_time_ms[row], batch.amount_minor[row], batch.payer_hash[row], batch.type[row],
@@ -30,6 +30,37 @@ void set_exponent(RecordHead& head) {
 
 void prefetch_front(const WindowPlanView& plan, const unsigned char* record) {
   for (std::uint32_t at = 0; at < plan.front_bytes; at += 64) __builtin_prefetch(record + at, 1);
+}
+
+// The buckets that the next event of a merchant will touch: those that it falls into, and those
+// that the clock's step takes out of a window. A guess that is wrong costs time, never bits.
+void prefetch_buckets(const WindowPlanView& plan, unsigned char* record, const WindowEvent& event) {
+  const RecordHead& head = field_at<RecordHead>(record, 0);
+  if ((head.flags & record_started) == 0 || event.time_ms < head.clock_ms) return;
+  const ZoneView& zone = zone_of_id(head.zone).view();
+  const std::int32_t day = day_of_local_ms(event.time_ms + zone_offset_ms(zone, event.time_ms));
+  for (std::uint32_t r = 0; r < plan.ring_count; ++r) {
+    const Ring& ring = plan.rings[r];
+    const RingState& state = field_at<RingState>(record, ring.state_offset);
+    std::int64_t steps = 0;
+    if (ring.tier < Tier::day || day != head.day) {
+      steps = bucket_number(ring.tier, event.time_ms, day) -
+              bucket_number(ring.tier, head.clock_ms, head.day);
+    }
+    const auto prefetch = [&](int age) {
+      const unsigned char* bucket = bucket_of(ring, record, state.position, age);
+      for (std::uint32_t at = 0; at < ring.bucket_bytes; at += 64)
+        __builtin_prefetch(bucket + at, 1);
+    };
+    if (steps < 0) continue;
+    const int turn = static_cast<int>(steps % ring.length);
+    prefetch(turn == 0 ? 0 : ring.length - turn);
+    if (steps == 0) continue;
+    for (std::uint32_t g = ring.group_begin; g < ring.group_end; ++g) {
+      const AgeSet inside = ages_between(plan.groups[g].age_begin, plan.groups[g].age_end);
+      for_each_age(occupied_ages(state) & inside & ~ages_before(inside, steps), prefetch);
+    }
+  }
 }
 
 struct HashState {
@@ -106,9 +137,13 @@ void MerchantTable::apply(const EventBatch& batch, const Segments& segments,
   pool.parallel_for(groups, groups_per_range, [&](std::size_t begin, std::size_t end, int worker) {
     Fraction* numbers = all.scratch[static_cast<std::size_t>(worker)].data();
     for (std::size_t group = begin; group < end; ++group) {
-      if (group + prefetch_groups < groups) {
-        const std::uint32_t ahead = segments.order[segments.begins[group + prefetch_groups]];
-        prefetch_front(all.view, all.record(batch.slot[ahead]));
+      if (group + front_ahead < groups) {
+        const std::uint32_t row = segments.order[segments.begins[group + front_ahead]];
+        prefetch_front(all.view, all.record(batch.slot[row]));
+      }
+      if (group + buckets_ahead < end) {
+        const std::uint32_t row = segments.order[segments.begins[group + buckets_ahead]];
+        prefetch_buckets(all.view, all.record(batch.slot[row]), event_of(batch, row));
       }
       all.apply_group(batch, rows_of(group), matrix_row, matrix, numbers);
     }

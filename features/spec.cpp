@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -232,7 +233,8 @@ class SpecReader {
           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
         });
     if (!plain) map.fail("name", "'" + name + "' has other characters than a-z, 0-9 and _");
-    if (!names_.insert(name).second) map.fail("name", "'" + name + "' is taken");
+    const int index = static_cast<int>(spec_.features.size());
+    if (!names_.emplace(name, index).second) map.fail("name", "'" + name + "' is taken");
   }
 
   void read_event_field(YamlMap& map, Feature& feature) {
@@ -351,8 +353,9 @@ class SpecReader {
   }
 
   int operand(const YAML::Node& node) {
-    for (std::size_t f = 0; node.IsScalar() && f < spec_.features.size(); ++f) {
-      if (spec_.features[f].name == node.Scalar()) return static_cast<int>(f);
+    const auto found = node.IsScalar() ? names_.find(node.Scalar()) : names_.end();
+    if (found != names_.end() && found->second < static_cast<int>(spec_.features.size())) {
+      return found->second;
     }
     YamlMap::fail_at(
         origin_, node,
@@ -409,7 +412,7 @@ class SpecReader {
 
   std::string origin_;
   FeatureSpec spec_;
-  std::set<std::string> names_;
+  std::map<std::string, int> names_;  // to the feature's index
 };
 
 }  // namespace

@@ -135,17 +135,27 @@ TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char*
   }
 }
 
-/// Empties the total of a maximum or a sketch before it is made anew; leaves the others.
-TIDEMARK_HD inline bool clear_for_recompute(const ShiftStep& step, unsigned char* record) {
-  if (step.kind == Accumulator::greatest || step.kind == Accumulator::least) {
-    field_at<std::int64_t>(record, step.target_offset) = 0;
-    return true;
-  }
-  if (step.kind != Accumulator::sketch) return false;
-  for (std::uint32_t word = 0; word < step.sketch_words; ++word) {
+/// True when the buckets of `leaving` decide the total of a maximum or a sketch, which then has to
+/// be made anew from the rest. A sketch cannot tell who set a bit; a maximum mostly stays.
+TIDEMARK_HD inline bool needs_recompute(const ShiftStep& step, const Ring& ring, AgeSet leaving,
+                                        std::uint32_t position, unsigned char* record) {
+  if (step.kind == Accumulator::sketch) return leaving != 0;
+  if (step.kind != Accumulator::greatest && step.kind != Accumulator::least) return false;
+  const std::int64_t total = field_at<std::int64_t>(record, step.target_offset);
+  bool decides = false;
+  for_each_age(leaving, [&](int age) {
+    const unsigned char* bucket = bucket_of(ring, record, position, age);
+    decides = decides || field_at<std::int64_t>(bucket, step.bucket_offset) == total;
+  });
+  return decides && total != 0;
+}
+
+/// Empties the total of a maximum or a sketch.
+TIDEMARK_HD inline void clear_total(const ShiftStep& step, unsigned char* record) {
+  const std::uint32_t words = step.kind == Accumulator::sketch ? step.sketch_words : 1;
+  for (std::uint32_t word = 0; word < words; ++word) {
     field_at<std::uint64_t>(record, step.target_offset + 8 * word) = 0;
   }
-  return true;
 }
 
 /// Brings the totals of one window up to date with a clock that moved by `steps` buckets.
@@ -174,7 +184,8 @@ TIDEMARK_HD inline void shift_group(const WindowPlanView& plan, const Ring& ring
   });
   if (!group.recompute) return;
   for (const ShiftStep* step = begin; step != end; ++step) {
-    if (!clear_for_recompute(*step, record)) continue;
+    if (!needs_recompute(*step, ring, leaving, state.position, record)) continue;
+    clear_total(*step, record);
     for_each_age(occupied & inside_then, [&](int age) {
       merge_bucket(*step, bucket_of(ring, record, state.position, age), record, false);
     });

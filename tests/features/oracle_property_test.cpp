@@ -155,7 +155,7 @@ void expect_no_difference(const std::shared_ptr<const FeaturePlan>& plan, const 
   options.default_zone = "Europe/Berlin";
   const Stream stream = random_stream(shape);
   MerchantTable table(plan, options);
-  const Run run = run_table(table, stream.batch, sizes, threads);
+  const TableRun run = run_table(table, stream.batch, sizes, threads);
   FeatureOracle oracle(plan, options);
   for (std::size_t row = 0; row < stream.batch.rows(); ++row) {
     const FeatureOracle::Row truth = oracle.next(stream.batch, row);
@@ -197,13 +197,13 @@ RC_GTEST_PROP(OracleProperty, StateIsTheSameForAnySplitThreadsAndCapacity, ()) {
   const Stream stream = random_stream(any_shape(600));
   MerchantTableOptions options = small_options();
   MerchantTable one(plan, options);
-  const Run first = run_table(one, stream.batch, {stream.batch.rows()}, 1);
+  const TableRun first = run_table(one, stream.batch, {stream.batch.rows()}, 1);
   options.merchants_max = 6;
   options.dedup_events_max = 600;
   MerchantTable other(plan, options);
   const auto sizes = *rc::gen::nonEmpty(
       rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(1, 50)));
-  const Run second = run_table(other, stream.batch, sizes, 3);
+  const TableRun second = run_table(other, stream.batch, sizes, 3);
   RC_ASSERT(first.outcome == second.outcome);
   RC_ASSERT(first.hashes == second.hashes);
   for (const auto& [row, features] : first.features) {

@@ -88,16 +88,16 @@ class Stream {
 };
 
 /// What a run of the engine left: outcomes and feature rows by row of the stream.
-struct Run {
+struct TableRun {
   std::vector<Outcome> outcome;
   std::map<std::size_t, std::vector<float>> features;
   std::map<std::string, std::uint64_t> hashes;
 };
 
 /// Runs `stream` through `table` in batches of the given sizes, the last repeated.
-inline Run run_table(MerchantTable& table, const EventBatch& stream,
-                     const std::vector<std::size_t>& sizes, int threads) {
-  Run run;
+inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
+                          const std::vector<std::size_t>& sizes, int threads) {
+  TableRun run;
   ThreadPool pool(threads);
   const auto segmenter = make_segmenter(Backend::cpu);
   const std::size_t columns = table.plan().names().size();

@@ -46,7 +46,7 @@ class Contract {
   std::shared_ptr<const FeaturePlan> plan_;
   MerchantTableOptions options_ = small_options();
   Stream stream_;
-  Run run_;
+  TableRun run_;
   std::size_t runs_ = 0;
 };
 
