@@ -9,10 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <set>
-#include <system_error>
 
 #include "kernels/base/failure.hpp"
 #include "models/text_reader.hpp"
@@ -22,7 +20,6 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t outputs_max = 10'000;
-constexpr std::size_t file_bytes_max = std::size_t{1} << 31;
 
 std::string hex_sha256(std::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
@@ -191,7 +188,7 @@ class Importer {
       while ((more = reader_.next(line))) {
         if (line.text.empty()) continue;
         if (line.text.substr(0, 5) == "Tree=" || line.text == "end of trees") break;
-        if (line.text.substr(0, 5) == "leaf_" && line.text.substr(0, 10) == "leaf_const") {
+        if (line.text.substr(0, 10) == "leaf_const") {
           reader_.fail(line.number, "linear_tree (leaf_const) is not supported");
         }
         store(fields, line, tree_keys);
@@ -217,7 +214,7 @@ class Importer {
       reader_.fail(line.number, fmt::format("Tree={} does not stand where tree_sizes says", index));
     }
     const std::size_t size = static_cast<std::size_t>(tree_sizes_[index]);
-    expected = size > file_bytes_max ? SIZE_MAX : expected + size;
+    expected = size > SIZE_MAX / 2 ? SIZE_MAX : expected + size;
   }
 
   void add_tree(const TextFields& fields) {
@@ -228,8 +225,11 @@ class Importer {
     }
     const TextField& leaf_field = need(fields, "leaf_value");
     const std::vector<double> values = reader_.array<double>(
-        leaf_field, static_cast<std::size_t>(leaves), "leaf_value",
-        [&](std::string_view word) { return reader_.number(word, leaf_field.line, "leaf_value"); });
+        leaf_field, static_cast<std::size_t>(leaves), "leaf_value", [&](std::string_view word) {
+          const double value = reader_.number(word, leaf_field.line, "leaf_value");
+          if (std::isinf(value)) reader_.fail(leaf_field.line, "leaf_value: infinite");
+          return value;
+        });
     if (forest_.leaf_values.size() + values.size() > INT32_MAX) {
       reader_.fail(leaf_field.line, "more than 2^31 leaves");
     }
@@ -334,28 +334,47 @@ class Importer {
     }
   }
 
-  /// What follows the trees does not score, but a section that was begun must end: else the file
-  /// was cut.
+  /// What follows the trees does not score, but a file that was cut there is damaged all the same:
+  /// sections must end, no line may be unknown, and without the parameters the importances must be
+  /// whole.
   void read_tail() {
     TextLine line;
     std::string closing;
     std::int64_t opened = 0;
-    bool importances = false;
+    bool importances = false, parameters = false;
+    std::set<std::string, std::less<>> listed;
     while (reader_.next(line)) {
-      if (line.text == "feature_importances:") importances = true;
-      if (closing.empty() && (line.text == "parameters:" || line.text == "parser:")) {
+      if (!closing.empty()) {
+        if (line.text == "[linear_tree: 1]") {
+          reader_.fail(line.number, "linear_tree is not supported");
+        }
+        if (line.text == closing) closing.clear();
+      } else if (line.text == "parameters:" || line.text == "parser:") {
         closing = fmt::format("end of {}", line.text.substr(0, line.text.size() - 1));
         opened = line.number;
-      } else if (!closing.empty() && line.text == closing) {
-        closing.clear();
-      } else if (!closing.empty() && line.text == "[linear_tree: 1]") {
-        reader_.fail(line.number, "linear_tree is not supported");
+        parameters = true;
+      } else if (line.text == "feature_importances:") {
+        importances = true;
+      } else if (importances && !parameters && line.text.find('=') != std::string_view::npos) {
+        listed.emplace(line.text.substr(0, line.text.rfind('=')));
+      } else if (!line.text.empty() && line.text.substr(0, 19) != "pandas_categorical:") {
+        reader_.fail(line.number, fmt::format("unknown line '{}'", shown(line.text)));
       }
     }
     if (!closing.empty()) {
       reader_.fail(opened, fmt::format("truncated: '{}' is missing", closing));
     }
-    if (!importances) reader_.fail(reader_.line_number(), "truncated: no 'feature_importances:'");
+    if (importances && !parameters) check_importances(listed);
+  }
+
+  void check_importances(const std::set<std::string, std::less<>>& listed) const {
+    for (const ForestNode& node : forest_.nodes) {
+      const std::string& name = forest_.feature_names[static_cast<std::size_t>(node.feature)];
+      if (listed.count(name) == 0) {
+        reader_.fail(reader_.line_number(),
+                     fmt::format("truncated: feature_importances lacks '{}'", shown(name)));
+      }
+    }
   }
 
   TextReader reader_;
@@ -377,27 +396,6 @@ Forest parse_lightgbm(std::string_view text, std::string_view name) {
   Forest forest = Importer(text, name).run();
   forest.sha256 = hex_sha256(text);
   return forest;
-}
-
-Forest load_forest(const std::filesystem::path& file) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  if (error || !std::filesystem::is_regular_file(file)) {
-    throw UsageError(fmt::format("{}: cannot be read as a model file", file.string()));
-  }
-  if (size > file_bytes_max) {
-    throw UsageError(fmt::format("{}: larger than 2 GiB", file.string()));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(size, '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw UsageError(fmt::format("{}: cannot be read", file.string()));
-  }
-  // XGBoost writes a JSON object or its binary form, which both start with a brace.
-  if (!text.empty() && text.front() == '{') {
-    throw UsageError(fmt::format("{}:1: XGBoost models are not supported yet", file.string()));
-  }
-  return parse_lightgbm(text, file.string());
 }
 
 }  // namespace tidemark
