@@ -130,6 +130,8 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
       {"group.instance.id", settings.transactional_id},
       {"session.timeout.ms", "6000"},
       {"heartbeat.interval.ms", "1500"},
+      // A member that recovers from the log's start polls seldom.
+      {"max.poll.interval.ms", "3600000"},
   };
   all.insert(all.end(), std::begin(members), std::end(members));
   return all;

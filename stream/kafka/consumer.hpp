@@ -1,6 +1,7 @@
 // GroupConsumer: this instance's member of the consumer group. It reads the five keyed topics and
 // tells the caller what it was given, what was taken away and where a partition ends. One thread
-// uses it. It neither recovers state nor commits: offsets travel in the sink's transaction.
+// uses it, while a sink may commit for it on another. It neither recovers state nor commits:
+// offsets travel in the sink's transaction.
 #pragma once
 
 #include <array>

@@ -71,6 +71,7 @@ void read_journal(ReaderClient& client, const std::string& topic, int partition,
   ReadRange range;
   range.topic = topic;
   range.partition = partition;
+  range.until = client.settled_bounds(topic, partition).stable_end;
   PlainReader reader(client, range);
   while (!reader.done()) {
     const auto batch = reader.read(read_records, read_timeout_ms);

@@ -83,8 +83,9 @@ std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string*
 /// One line of JSON for people and scripts; state_hash as 16 hex digits.
 std::string to_json(const JournalRecord& record);
 
-/// All committed records of a partition's journal in order, one at a time, up to the last stable
-/// offset at the call. Throws RunError for a record that does not decode.
+/// All committed records of a partition's journal in order, one at a time, up to what was
+/// written at the call; transactions under way are waited for. Throws RunError for a record that
+/// does not decode.
 void read_journal(const KafkaSettings& settings, int partition,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
 void read_journal(ReaderClient& client, const std::string& topic, int partition,

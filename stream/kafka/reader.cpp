@@ -8,11 +8,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
 #include <span>
-#include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,26 +25,31 @@ namespace tidemark {
 
 using kafka::Deadline;
 
+namespace {
+
+/// An instance that died leaves its transaction open for transaction.timeout.ms, 20 s of ours.
+constexpr std::chrono::seconds settling_limit{60};
+
+}  // namespace
+
 struct ReaderClient::Impl {
   explicit Impl(const KafkaSettings& given) : settings(given) {
     client = kafka::make_client(kafka::make_conf(settings, kafka::ClientKind::reader, watch),
                                 kafka::ClientKind::reader);
   }
 
-  /// Topics are never closed before the client: readers may come back to them.
-  rd_kafka_s* claim(const std::string& topic, int partition, rd_kafka_topic_s** handle) {
-    std::lock_guard lock(mutex);
-    if (!open.emplace(topic, partition).second) {
-      throw std::logic_error(fmt::format("{} [{}] is being read already", topic, partition));
-    }
+  /// Null when another reader of this client has the partition. Topics are never closed before the
+  /// client: readers may come back to them.
+  rd_kafka_topic_s* claim(const std::string& topic, int partition) {
+    const std::lock_guard lock(mutex);
+    if (!open.emplace(topic, partition).second) return nullptr;
     kafka::TopicHandle& known = topics[topic];
     if (!known) known.reset(rd_kafka_topic_new(client.get(), topic.c_str(), nullptr));
-    *handle = known.get();
-    return client.get();
+    return known.get();
   }
 
   void release(const std::string& topic, int partition) {
-    std::lock_guard lock(mutex);
+    const std::lock_guard lock(mutex);
     open.erase({topic, partition});
   }
 
@@ -86,6 +92,50 @@ ReaderClient::Bounds ReaderClient::bounds(const std::string& topic, int partitio
   throw RunError(fmt::format("{} [{}]: {}", topic, partition, rd_kafka_err2str(error)));
 }
 
+std::int64_t ReaderClient::end(const std::string& topic, int partition) {
+  kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
+      RD_KAFKA_OFFSET_SPEC_LATEST;
+  const kafka::QueueHandle queue(rd_kafka_queue_new(impl_->client.get()));
+  // Without options the isolation level is read_uncommitted: records of open transactions count.
+  rd_kafka_ListOffsets(impl_->client.get(), list.get(), nullptr, queue.get());
+  rd_kafka_event_t* event =
+      rd_kafka_queue_poll(queue.get(), impl_->settings.connect_timeout_s * 1000);
+  std::int64_t offset = -1;
+  std::string why = "no answer";
+  if (event != nullptr && rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    why = rd_kafka_event_error_string(event);
+  } else if (event != nullptr) {
+    std::size_t count = 0;
+    const rd_kafka_ListOffsetsResultInfo_t** infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
+    if (count == 1) {
+      const auto* found = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
+      if (found->err == RD_KAFKA_RESP_ERR_NO_ERROR) offset = found->offset;
+      why = rd_kafka_err2str(found->err);
+    }
+  }
+  if (event != nullptr) rd_kafka_event_destroy(event);
+  if (offset >= 0) return offset;
+  throw RunError(fmt::format("{} [{}]: its end cannot be read: {}", topic, partition, why));
+}
+
+ReaderClient::Bounds ReaderClient::settled_bounds(const std::string& topic, int partition) {
+  const std::int64_t written = end(topic, partition);
+  const Deadline deadline(settling_limit);
+  while (true) {
+    const Bounds found = bounds(topic, partition);
+    if (found.stable_end >= written) return found;
+    if (deadline.over()) {
+      throw RunError(fmt::format(
+          "{} [{}]: a transaction is open at offset {} and does not end: is another instance at "
+          "work on this partition?",
+          topic, partition, found.stable_end));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 struct PlainReader::Impl {
   Impl(std::shared_ptr<ReaderClient::Impl> shared, const ReadRange& given)
       : client(std::move(shared)), range(given) {}
@@ -112,8 +162,13 @@ struct PlainReader::Impl {
                       range.topic, range.partition, bounds.stable_end, range.until));
     }
     if (position >= range.until) return;
-    rd_kafka_s* rk = client->claim(range.topic, range.partition, &handle);
-    queue.reset(rd_kafka_queue_new(rk));
+    handle = client->claim(range.topic, range.partition);
+    if (handle == nullptr) {
+      // librdkafka has one fetcher a partition and client: a second reader gets its own client.
+      client = std::make_shared<ReaderClient::Impl>(client->settings);
+      handle = client->claim(range.topic, range.partition);
+    }
+    queue.reset(rd_kafka_queue_new(client->client.get()));
     if (rd_kafka_consume_start_queue(handle, range.partition, position, queue.get()) != 0) {
       throw RunError(fmt::format("{} [{}]: cannot be read: {}", range.topic, range.partition,
                                  rd_kafka_err2str(rd_kafka_last_error())));

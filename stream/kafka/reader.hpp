@@ -25,7 +25,7 @@ struct ReadRange {
   Source source = Source::control;  // what the records are labelled with
 };
 
-/// Connections to the cluster for any number of readers.
+/// Connections to the cluster for any number of readers, used from any thread.
 class ReaderClient {
  public:
   explicit ReaderClient(const KafkaSettings& settings);
@@ -38,6 +38,11 @@ class ReaderClient {
     std::int64_t begin = 0, stable_end = 0;
   };
   Bounds bounds(const std::string& topic, int partition);
+  /// One past the last record, those of open transactions included.
+  std::int64_t end(const std::string& topic, int partition);
+  /// The bounds once every transaction that has written until now is over: a commit that has
+  /// returned may show in the log some milliseconds later. Throws RunError when one stays open.
+  Bounds settled_bounds(const std::string& topic, int partition);
 
  private:
   friend class PlainReader;

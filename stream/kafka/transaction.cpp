@@ -10,6 +10,7 @@
 
 #include <array>
 #include <chrono>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -133,6 +134,13 @@ struct TransactionalSink::Impl {
   Clock::time_point began;
   std::size_t records = 0;
   std::uint64_t bytes = 0;
+  template <typename Change>
+  void count(Change change) {
+    const std::lock_guard lock(counters_mutex);
+    change(counters);
+  }
+
+  mutable std::mutex counters_mutex;  // metrics are read from another thread
   Counters counters;
 };
 
@@ -159,7 +167,7 @@ void TransactionalSink::Impl::init() {
 /// A new producer bumps the epoch: whatever the old one still has under way is refused from now on.
 void TransactionalSink::Impl::recycle(const std::string& why) {
   spdlog::info("kafka: a new producer for '{}': {}", settings.transactional_id, why);
-  ++counters.recycles;
+  count([](Counters& c) { ++c.recycles; });
   close();
   watch.transport_trouble.store(false, std::memory_order_relaxed);
   open();
@@ -204,7 +212,7 @@ void TransactionalSink::Impl::add(const OutputBatch& batch, const OutputRecord& 
       failed = fmt::format("{}: {}", settings.output(record.topic), rd_kafka_err2str(error));
       return;
     }
-    ++counters.queue_full_waits;
+    count([](Counters& c) { ++c.queue_full_waits; });
     rd_kafka_poll(client.get(), wait_ms);
   }
   ++records;
@@ -224,7 +232,7 @@ ErrorHandle TransactionalSink::Impl::persist(Call call) {
 
 void TransactionalSink::Impl::drop(const std::string& reason) {
   in_transaction = false;
-  ++counters.aborts;
+  count([](Counters& c) { ++c.aborts; });
   spdlog::warn("kafka: transaction of '{}' aborted: {}", settings.transactional_id, reason);
   const ErrorHandle error =
       persist([this] { return rd_kafka_abort_transaction(client.get(), -1); });
@@ -259,7 +267,7 @@ CommitResult TransactionalSink::Impl::end_badly(const ErrorHandle& error, const 
       throw_fenced(text_of(error));
     case ErrorClass::fatal:
       in_transaction = false;
-      ++counters.aborts;
+      count([](Counters& c) { ++c.aborts; });
       spdlog::warn("kafka: transaction of '{}' ended uncertain: {}", settings.transactional_id,
                    reason);
       recycle(reason);
@@ -322,9 +330,11 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
       self.persist([&self] { return rd_kafka_commit_transaction(self.client.get(), -1); });
   if (error) return self.end_badly(error, "commit");
   self.in_transaction = false;
-  ++self.counters.commits;
-  self.counters.records += self.records;
-  self.counters.commit_seconds += std::chrono::duration<double>(Clock::now() - from).count();
+  self.count([&](Counters& c) {
+    ++c.commits;
+    c.records += self.records;
+    c.commit_seconds += std::chrono::duration<double>(Clock::now() - from).count();
+  });
   self.settle();
   return {};
 }

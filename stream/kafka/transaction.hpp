@@ -1,6 +1,6 @@
 // TransactionalSink: outputs, dead letters and input offsets in one Kafka transaction (promise P2).
-// One thread uses it. It never retries a transaction: after an abort the caller goes back to the
-// committed offsets and computes again.
+// One thread at a time uses it, not always the consumer's; counters() is for any. It never retries
+// a transaction: after an abort the caller goes back to the committed offsets and computes again.
 #pragma once
 
 #include <cstdint>

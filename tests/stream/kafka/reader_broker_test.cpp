@@ -45,7 +45,8 @@ TEST(BrokerReader, ReadsARangeAndNoMore) {
     EXPECT_EQ(batch->records[0].offset, 10);
     EXPECT_EQ(batch->records[0].source, Source::payments);
     EXPECT_EQ(reader.position(), 13);
-    EXPECT_THROW(PlainReader(client, {topic, 0, 0, 5, Source::payments}), std::logic_error);
+    PlainReader beside(client, {topic, 0, 0, 5, Source::payments});
+    EXPECT_EQ(rest_of(beside).size(), 5U);
     EXPECT_EQ(rest_of(reader), (std::vector<std::string>{"13", "14", "15", "16"}));
     EXPECT_TRUE(reader.read(3, 5000)->records.empty());
   }
@@ -67,7 +68,11 @@ TEST(BrokerReader, SkipsAbortedRecordsAndEndsBehindMarkers) {
   PlainReader reader(settings, {topic, 0, log_beginning, log_stable_end, Source::payments});
   EXPECT_EQ(rest_of(reader), (std::vector<std::string>{"0", "1", "2"}));
   EXPECT_EQ(reader.position(), 7);
+  ReaderClient client(settings);
+  EXPECT_EQ(client.bounds(topic, 0).stable_end, 7);
+  EXPECT_EQ(client.end(topic, 0), 8);
   open.commit();
+  EXPECT_EQ(client.settled_bounds(topic, 0).stable_end, 9);
 }
 
 TEST(BrokerReader, FollowsALogThatGrows) {
