@@ -45,7 +45,8 @@ def feature_list(features):
     return lines + [line]
 
 
-def write_bundle(out, *, name, version, spec, models, thresholds, baseline, training, policy, reasons):
+def write_bundle(out, *, name, version, spec, models, thresholds, baseline, training, policy,
+                 reasons):
     """`models`: role -> (LightGBM text, feature names). `policy`, `reasons`: files to take over."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -53,8 +54,8 @@ def write_bundle(out, *, name, version, spec, models, thresholds, baseline, trai
     for source, target in ((policy, "policy.yaml"), (reasons, "reasons.yaml")):
         if Path(source).resolve() != (out / target).resolve():
             shutil.copyfile(source, out / target)
-    lines = ["# A model bundle of Tidemark, written by tools/train. The features are those that each model",
-             "# expects, in its order; the baseline is the typical merchant that reasons compare with.",
+    lines = ["# A model bundle of Tidemark, written by tools/train. The features are those that each",
+             "# model expects, in its order; reasons compare with the typical merchant, baseline.",
              "format: 1", f"name: {name}", f"version: {quoted(version)}", "spec:",
              f"  fingerprint: {quoted(spec)}", "models:"]
     for role, (text, features) in models.items():

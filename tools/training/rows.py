@@ -21,11 +21,12 @@ def load_rows(path):
     """The rows in verdict order, features as float32, with `time_ms`; and their manifest."""
     manifest_path = Path(f"{path}.manifest.json")
     if not manifest_path.is_file():
-        raise TrainingError(f"{manifest_path}: there is no manifest beside the rows; did replay finish?")
+        raise TrainingError(f"{manifest_path}: no manifest beside the rows; did replay finish?")
     manifest = json.loads(manifest_path.read_text())
     features = manifest["features"]
     types = {name: np.float32 for name in features} | {key: str for key in KEYS}
-    rows = pd.read_csv(path, dtype=types, keep_default_na=False, na_values={f: [""] for f in features})
+    rows = pd.read_csv(path, dtype=types, keep_default_na=False,
+                       na_values={name: [""] for name in features})
     if list(rows.columns[:3]) != KEYS or list(rows.columns[3:3 + len(features)]) != features:
         raise TrainingError(f"{path}: the columns are not those of {manifest_path}")
     if len(rows) != manifest["rows"]:
@@ -64,7 +65,7 @@ def fraud_labels(rows, feedback):
 
 
 def credit_sample(rows):
-    """Indices of the rows that the credit model learns from: the last one of each merchant and day."""
+    """Indices of the rows that the credit model learns from: the last of each merchant and day."""
     order = np.arange(len(rows))
     day = rows["time_ms"].to_numpy() // DAY_MS
     frame = pd.DataFrame({"merchant": rows["merchant_id"], "day": day, "row": order})
