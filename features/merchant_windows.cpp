@@ -57,8 +57,11 @@ void prefetch_buckets(const WindowPlanView& plan, unsigned char* record, const W
     prefetch(turn == 0 ? 0 : ring.length - turn);
     if (steps == 0) continue;
     for (std::uint32_t g = ring.group_begin; g < ring.group_end; ++g) {
-      const AgeSet inside = ages_between(plan.groups[g].age_begin, plan.groups[g].age_end);
-      for_each_age(occupied_ages(state) & inside & ~ages_before(inside, steps), prefetch);
+      const WindowGroup& group = plan.groups[g];
+      const AgeSet inside = ages_between(group.age_begin, group.age_end);
+      const AgeSet leaving = occupied_ages(ring, record) & inside & ~ages_before(inside, steps);
+      const bool all = plan.shifts[group.step_begin].kind == Accumulator::sketch && leaving != 0;
+      for_each_age(all ? occupied_ages(ring, record) : leaving, prefetch);
     }
   }
 }

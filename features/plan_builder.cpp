@@ -3,7 +3,8 @@
 #include "features/plan_builder.hpp"
 
 #include <algorithm>
-#include <set>
+#include <bit>
+#include <numeric>
 
 namespace tidemark {
 namespace {
@@ -24,6 +25,8 @@ std::uint32_t bytes_of(Accumulator kind, int sketch_words) {
 std::uint32_t total_bytes_of(Accumulator kind, int sketch_words) {
   return std::max(8U, bytes_of(kind, sketch_words));
 }
+
+constexpr std::uint32_t cache_line_bytes = 64;
 
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -144,35 +147,54 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
   return needs;
 }
 
-// Stores of one tier and length share a ring, so that one occupancy word serves them all and an
-// event touches one place in memory. Wide fields first: every field is aligned without gaps.
-void PlanBuilder::lay_out_rings() {
+// Stores of one tier and length share rings whose buckets fit into a cache line, those of the same
+// events together: a payment then touches one line a tier. A sketch is a ring of its own.
+void PlanBuilder::assign_rings() {
   std::vector<std::size_t> order(stores_.size());
-  for (std::size_t s = 0; s < order.size(); ++s) order[s] = s;
-  const auto width = [&](std::size_t s) {
-    return stores_[s].kind == Accumulator::sketch ? 8U : bytes_of(stores_[s].kind, 0);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto key = [&](std::size_t s) {
+    const std::uint32_t types = spec_.measures[static_cast<std::size_t>(stores_[s].measure)].types;
+    return std::tuple(stores_[s].tier, stores_[s].length, std::countr_zero(types),
+                      -static_cast<int>(bytes_of(stores_[s].kind, stores_[s].sketch_words)));
   };
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const auto key = [&](std::size_t s) {
-      return std::tuple(stores_[s].tier, stores_[s].length, -static_cast<int>(width(s)));
-    };
-    return key(a) < key(b);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  std::vector<Ring>& rings = plan_.plan_.rings;
   for (const std::size_t s : order) {
     Store& store = stores_[s];
-    std::vector<Ring>& rings = plan_.plan_.rings;
-    if (rings.empty() || rings.back().tier != store.tier || rings.back().length != store.length) {
+    const std::uint32_t bytes = bytes_of(store.kind, store.sketch_words);
+    const bool alone = store.kind == Accumulator::sketch;
+    const auto fits = [&](const Ring& ring) {
+      return !alone && ring.tier == store.tier && ring.length == store.length &&
+             ring.bucket_bytes + bytes <= cache_line_bytes;
+    };
+    auto found = std::find_if(rings.begin(), rings.end(), fits);
+    if (found == rings.end()) {
       Ring ring;
       ring.tier = store.tier;
       ring.length = static_cast<std::int16_t>(store.length);
-      rings.push_back(ring);
+      found = rings.insert(rings.end(), ring);
     }
-    store.ring = static_cast<std::uint32_t>(rings.size() - 1);
-    store.bucket_offset = rings.back().bucket_bytes;
-    rings.back().bucket_bytes += bytes_of(store.kind, store.sketch_words);
+    store.ring = static_cast<std::uint32_t>(found - rings.begin());
+    found->bucket_bytes += alone ? std::max(bytes, cache_line_bytes) : bytes;
+  }
+}
+
+// Wide fields first: every field of a bucket is aligned without gaps.
+void PlanBuilder::lay_out_rings() {
+  assign_rings();
+  std::vector<Ring>& rings = plan_.plan_.rings;
+  for (Ring& ring : rings) ring.bucket_bytes = 0;
+  for (const std::uint32_t width : {16U, 8U, 4U}) {
+    for (Store& store : stores_) {
+      const std::uint32_t bytes = bytes_of(store.kind, store.sketch_words);
+      if ((store.kind == Accumulator::sketch ? 8U : bytes) != width) continue;
+      store.bucket_offset = rings[store.ring].bucket_bytes;
+      rings[store.ring].bucket_bytes += bytes;
+    }
   }
   for (const Store& store : stores_) {
-    Ring& ring = plan_.plan_.rings[store.ring];
+    Ring& ring = rings[store.ring];
     const std::uint32_t unit = store.kind == Accumulator::sum_squares ? 16 : 8;
     ring.bucket_bytes = round_up(ring.bucket_bytes, unit);
     std::int32_t& tier = plan_.view_.tier_buckets[static_cast<int>(store.tier)];
@@ -186,7 +208,7 @@ void PlanBuilder::lay_out_front() {
   std::uint32_t at = sizeof(RecordHead);
   for (Ring& ring : plan_.plan_.rings) {
     ring.state_offset = at;
-    at += sizeof(RingState);
+    at += ring_state_bytes(ring.length);
   }
   for (std::size_t last = 0; last < last_index_.size(); ++last) {
     last_offsets_.push_back(at);
@@ -206,7 +228,8 @@ void PlanBuilder::lay_out_front() {
   plan_.view_.front_bytes = round_up(at, 64);
   at = plan_.view_.front_bytes;
   for (Ring& ring : plan_.plan_.rings) {
-    at = round_up(at, 16);
+    // A bucket of 64, 32 or 16 bytes then never straddles two lines.
+    at = round_up(at, std::max(16U, ring.bucket_bytes & (~ring.bucket_bytes + 1)));
     ring.bucket_offset = at;
     at += ring.bucket_bytes * static_cast<std::uint32_t>(ring.length);
   }

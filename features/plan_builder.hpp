@@ -50,6 +50,7 @@ class PlanBuilder {
   std::size_t want_total(const Feature& feature, Accumulator kind, bool active, FeatureInfo& info);
   Needs needs_of(const Feature& feature, FeatureInfo& info);
   int want_last(int measure, FeatureInfo& info);
+  void assign_rings();
   void lay_out_rings();
   void lay_out_front();
   void list_groups();

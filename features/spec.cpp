@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
 #include <set>
 
+#include "features/spec_window.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/base/strict_yaml.hpp"
@@ -57,19 +57,6 @@ constexpr std::array<std::pair<std::string_view, std::uint8_t>, 4> event_bits = 
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
     {{"h", ms_per_hour}, {"d", ms_per_day}}};
 
-struct Unit {
-  Tier tier;
-  int minutes;  // 0: calendar months
-};
-constexpr std::array<std::pair<std::string_view, Unit>, 5> window_units = {{
-    {"min", {Tier::minute, 1}},
-    {"h", {Tier::hour, 60}},
-    {"d", {Tier::day, 1'440}},
-    {"w", {Tier::week, 10'080}},
-    {"mo", {Tier::month, 0}},
-}};
-constexpr std::array<int, tier_count> tier_minutes = {1, 60, 1'440, 10'080, 0};
-
 // A key that stands twice would silently lose one of its values.
 void refuse_repeated_keys(const YAML::Node& node, const std::string& origin) {
   if (node.IsSequence()) {
@@ -84,11 +71,6 @@ void refuse_repeated_keys(const YAML::Node& node, const std::string& origin) {
     refuse_repeated_keys(entry.second, origin);
   }
 }
-
-struct Span {
-  int count = 0;
-  Unit unit{Tier::day, 0};
-};
 
 class SpecReader {
  public:
@@ -280,7 +262,7 @@ class SpecReader {
     if (feature.measure < 0) map.fail("of", "there is no measure '" + of + "'");
     const bool has_amount = spec_.measures[static_cast<std::size_t>(feature.measure)].has_amount;
     if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
-    read_window(map, feature);
+    read_feature_window(map, feature);
     bool uses_amount = false;
     switch (feature.kind) {
       case FeatureKind::count:
@@ -307,48 +289,6 @@ class SpecReader {
       if ((feature.sketch_bits & (feature.sketch_bits - 1)) != 0) {
         map.fail("bits", "expected a power of two");
       }
-    }
-  }
-
-  Span read_span(YamlMap& map, const std::string& key) {
-    const std::string text = map.text(key);
-    Span span;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), span.count);
-    const auto unit = look_up(window_units, std::string_view(end, text.data() + text.size()));
-    if (error != std::errc() || !unit || span.count < 0 || span.count > 100'000) {
-      map.fail(key, "'" + text + "' is no time span like 30min, 24h, 7d, 8w or 12mo");
-    }
-    span.unit = *unit;
-    return span;
-  }
-
-  // Short windows in hours are kept in minutes, so that 1h is the current minute and the 59 before.
-  void read_window(YamlMap& map, Feature& feature) {
-    const Span window = read_span(map, "window");
-    feature.tier = window.unit.tier;
-    feature.length = window.count;
-    if (window.unit.tier == Tier::hour && window.count <= 2) {
-      feature.tier = Tier::minute;
-      feature.length = window.count * 60;
-    }
-    if (feature.length < 1) map.fail("window", "a window has at least one bucket");
-    if (map.has("delay")) {
-      const Span delay = read_span(map, "delay");
-      const int bucket = tier_minutes[static_cast<std::size_t>(feature.tier)];
-      if ((bucket == 0) != (delay.unit.minutes == 0)) {
-        map.fail("delay", "months can only be delayed by months, and others not by months");
-      }
-      const long long minutes = static_cast<long long>(delay.count) * delay.unit.minutes;
-      if (bucket != 0 && minutes % bucket != 0) {
-        map.fail("delay", "is not a whole number of this window's buckets");
-      }
-      const long long buckets = bucket == 0 ? delay.count : minutes / bucket;
-      feature.delay = static_cast<int>(std::min<long long>(buckets, 1'000'000));
-    }
-    if (feature.length + feature.delay > ring_buckets_max) {
-      map.fail("window", "window and delay take " + std::to_string(feature.length + feature.delay) +
-                             " buckets, a ring holds " + std::to_string(ring_buckets_max) +
-                             ": use a larger unit");
     }
   }
 

@@ -91,13 +91,22 @@ TIDEMARK_HD inline unsigned char* bucket_of(const Ring& ring, unsigned char* rec
   return record + ring.bucket_offset + static_cast<std::uint32_t>(index) * ring.bucket_bytes;
 }
 
-TIDEMARK_HD inline AgeSet occupied_ages(const RingState& state) {
-  return (static_cast<AgeSet>(state.occupied[1]) << 64) | state.occupied[0];
+TIDEMARK_HD inline std::uint64_t& occupied_word(const Ring& ring, unsigned char* record,
+                                                bool high) {
+  return field_at<std::uint64_t>(
+      record, ring.state_offset + (high ? static_cast<std::uint32_t>(sizeof(RingState)) : 0));
 }
 
-TIDEMARK_HD inline void set_occupied_ages(RingState& state, AgeSet ages) {
-  state.occupied[0] = static_cast<std::uint64_t>(ages);
-  state.occupied[1] = static_cast<std::uint64_t>(ages >> 64);
+TIDEMARK_HD inline AgeSet occupied_ages(const Ring& ring, unsigned char* record) {
+  const AgeSet high = ring.length > 64 ? occupied_word(ring, record, true) : 0;
+  return (high << 64) | occupied_word(ring, record, false);
+}
+
+TIDEMARK_HD inline void set_occupied_ages(const Ring& ring, unsigned char* record, AgeSet ages) {
+  occupied_word(ring, record, false) = static_cast<std::uint64_t>(ages);
+  if (ring.length > 64) {
+    occupied_word(ring, record, true) = static_cast<std::uint64_t>(ages >> 64);
+  }
 }
 
 /// Adds (or takes away) what a bucket holds to a total. Maxima and sketches only grow here.
@@ -162,7 +171,7 @@ TIDEMARK_HD inline void clear_total(const ShiftStep& step, unsigned char* record
 TIDEMARK_HD inline void shift_group(const WindowPlanView& plan, const Ring& ring,
                                     const WindowGroup& group, const RingState& state,
                                     std::int64_t steps, unsigned char* record) {
-  const AgeSet occupied = occupied_ages(state);
+  const AgeSet occupied = occupied_ages(ring, record);
   const AgeSet inside = ages_between(group.age_begin, group.age_end);
   const AgeSet inside_then = ages_before(inside, steps);
   const AgeSet leaving = occupied & inside & ~inside_then;
@@ -196,7 +205,7 @@ TIDEMARK_HD inline void shift_group(const WindowPlanView& plan, const Ring& ring
 TIDEMARK_HD inline void shift_ring(const WindowPlanView& plan, const Ring& ring, std::int64_t steps,
                                    unsigned char* record) {
   RingState& state = field_at<RingState>(record, ring.state_offset);
-  const AgeSet occupied = occupied_ages(state);
+  const AgeSet occupied = occupied_ages(ring, record);
   if (occupied != 0) {
     for (std::uint32_t g = ring.group_begin; g < ring.group_end; ++g) {
       shift_group(plan, ring, plan.groups[g], state, steps, record);
@@ -208,7 +217,7 @@ TIDEMARK_HD inline void shift_ring(const WindowPlanView& plan, const Ring& ring,
         field_at<std::uint64_t>(bucket, at) = 0;
       }
     });
-    set_occupied_ages(state, ages_after(occupied & kept, steps));
+    set_occupied_ages(ring, record, ages_after(occupied & kept, steps));
   }
   state.position = static_cast<std::uint32_t>((state.position + steps) % ring.length);
 }
@@ -359,7 +368,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
     const std::int64_t age = bucket_number(ring.tier, head.clock_ms, head.day) -
                              bucket_number(ring.tier, event.time_ms, place.day);
     if (age >= ring.length) continue;
-    RingState& state = field_at<RingState>(record, ring.state_offset);
+    const RingState& state = field_at<RingState>(record, ring.state_offset);
     const UpdateTarget at{record, bucket_of(ring, record, state.position, static_cast<int>(age)),
                           age};
     bool touched = false;
@@ -369,7 +378,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
       touched = true;
       run_update_step(plan, step, at, event);
     }
-    if (touched) state.occupied[age / 64] |= std::uint64_t{1} << (age % 64);
+    if (touched) occupied_word(ring, record, age >= 64) |= std::uint64_t{1} << (age % 64);
   }
   for (std::uint32_t s = updates.last_begin; s < updates.last_end; ++s) {
     const LastStep& step = plan.lasts[s];

@@ -91,14 +91,19 @@ struct Ring {
   std::uint32_t group_begin = 0, group_end = 0;
 };
 
-/// Which buckets hold anything, by age (bit 0: the current one), and where the current one is.
-/// position is always the bucket's number modulo the length. Every byte is state.
+/// Which buckets hold anything, by age (bit 0: the current one), and where the current one is:
+/// position is always the bucket's number modulo the length. Rings of more than 64 buckets have
+/// another word of ages right after. Every byte is state.
 struct RingState {
-  std::uint64_t occupied[2] = {0, 0};
+  std::uint64_t occupied = 0;
   std::uint32_t position = 0;
   std::uint32_t zero = 0;
 };
-static_assert(sizeof(RingState) == 24);
+static_assert(sizeof(RingState) == 16);
+
+constexpr std::uint32_t ring_state_bytes(int length) {
+  return sizeof(RingState) + (length > 64 ? 8 : 0);
+}
 
 /// The head of every record. Every byte is state, except `zone` (a number of this process).
 struct RecordHead {

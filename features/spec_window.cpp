@@ -1,0 +1,79 @@
+// See spec_window.hpp.
+#include "features/spec_window.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+struct Unit {
+  Tier tier;
+  int minutes;  // 0: calendar months
+};
+constexpr std::array<std::pair<std::string_view, Unit>, 5> window_units = {{
+    {"min", {Tier::minute, 1}},
+    {"h", {Tier::hour, 60}},
+    {"d", {Tier::day, 1'440}},
+    {"w", {Tier::week, 10'080}},
+    {"mo", {Tier::month, 0}},
+}};
+constexpr std::array<int, tier_count> tier_minutes = {1, 60, 1'440, 10'080, 0};
+
+struct Span {
+  int count = 0;
+  Unit unit{Tier::day, 0};
+};
+
+Span read_span(YamlMap& map, const std::string& key) {
+  const std::string text = map.text(key);
+  Span span;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), span.count);
+  const std::string_view name(end, text.data() + text.size());
+  const auto unit = std::find_if(window_units.begin(), window_units.end(),
+                                 [&](const auto& known) { return known.first == name; });
+  if (error != std::errc() || unit == window_units.end() || span.count < 0 ||
+      span.count > 100'000) {
+    map.fail(key, "'" + text + "' is no time span like 30min, 24h, 7d, 8w or 12mo");
+  }
+  span.unit = unit->second;
+  return span;
+}
+
+}  // namespace
+
+// Short windows in hours are kept in minutes, so that 1h is the current minute and the 59 before.
+void read_feature_window(YamlMap& map, Feature& feature) {
+  const Span window = read_span(map, "window");
+  feature.tier = window.unit.tier;
+  feature.length = window.count;
+  if (window.unit.tier == Tier::hour && window.count <= 2) {
+    feature.tier = Tier::minute;
+    feature.length = window.count * 60;
+  }
+  if (feature.length < 1) map.fail("window", "a window has at least one bucket");
+  if (map.has("delay")) {
+    const Span delay = read_span(map, "delay");
+    const int bucket = tier_minutes[static_cast<std::size_t>(feature.tier)];
+    if ((bucket == 0) != (delay.unit.minutes == 0)) {
+      map.fail("delay", "months can only be delayed by months, and others not by months");
+    }
+    const long long minutes = static_cast<long long>(delay.count) * delay.unit.minutes;
+    if (bucket != 0 && minutes % bucket != 0) {
+      map.fail("delay", "is not a whole number of this window's buckets");
+    }
+    const long long buckets = bucket == 0 ? delay.count : minutes / bucket;
+    feature.delay = static_cast<int>(std::min<long long>(buckets, 1'000'000));
+  }
+  if (feature.length + feature.delay > ring_buckets_max) {
+    map.fail("window", "window and delay take " + std::to_string(feature.length + feature.delay) +
+                           " buckets, a ring holds " + std::to_string(ring_buckets_max) +
+                           ": use a larger unit");
+  }
+}
+
+}  // namespace tidemark

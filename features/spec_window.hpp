@@ -1,0 +1,14 @@
+// The window and the delay of a feature, from text like 24h or 12mo to buckets of a tier. Part of
+// reading a spec; no state.
+#pragma once
+
+#include "features/spec.hpp"
+#include "kernels/base/strict_yaml.hpp"
+
+namespace tidemark {
+
+/// Reads `window` and `delay` into tier, length and delay. Throws UsageError where they do not fit
+/// a ring.
+void read_feature_window(YamlMap& map, Feature& feature);
+
+}  // namespace tidemark
