@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "kernels/base/failure.hpp"
 #include "tools/commands.hpp"
@@ -29,6 +30,10 @@ int main(int argc, char** argv) {
   tidemark::add_generate_command(app);
   tidemark::add_bench_command(app);
   try {
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+      throw tidemark::UsageError("no command '" + std::string(argv[1]) +
+                                 "'; tidemark --help lists them");
+    }
     app.parse(argc, argv);
     return EXIT_SUCCESS;
   } catch (const CLI::Success& help) {

@@ -14,7 +14,7 @@ namespace tidemark {
 namespace {
 
 constexpr std::size_t read_records_max = 10'000;
-constexpr int read_timeout_ms = 1'000;
+constexpr int read_timeout_ms = 5;  // a read waits this long for a full batch
 constexpr auto stall_limit = std::chrono::seconds(60);
 constexpr auto progress_interval = std::chrono::seconds(5);
 
