@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/base/failure.hpp"
 #include "kernels/forest/forest_body.hpp"
@@ -49,6 +50,36 @@ struct Weights {
 const Weights& weights() {
   static const Weights table;
   return table;
+}
+
+/// Different columns on the path that has most of them: no descent can part more often.
+int most_columns_on_a_path(const ForestImage& image, std::size_t matrix_columns) {
+  std::vector<std::int32_t> times(matrix_columns);
+  struct Visit {
+    std::int32_t node;
+    bool leaving;
+  };
+  std::vector<Visit> open;
+  int now = 0, most = 0;
+  for (const ForestImageTree& tree : image.trees) {
+    if (tree.root >= 0) open.push_back({tree.root, false});
+    while (!open.empty()) {
+      const Visit at = open.back();
+      open.pop_back();
+      const ForestImageNode& node = image.nodes[static_cast<std::size_t>(at.node)];
+      std::int32_t& count = times[node.column_flags & node_column_mask];
+      if (at.leaving) {
+        if (--count == 0) --now;
+        continue;
+      }
+      if (count++ == 0) most = std::max(most, ++now);
+      open.push_back({at.node, true});
+      for (const std::int32_t child : node.child) {
+        if (child >= 0) open.push_back({child, false});
+      }
+    }
+  }
+  return most;
 }
 
 }  // namespace
@@ -120,13 +151,9 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
     const float value = baseline_row[node.column_flags & node_column_mask];
     impl->reference.push_back(goes_left(view, node, value) ? 0 : 1);
   }
-  for (const ForestImageTree& tree : impl->image.trees) {
-    // A path cannot part more often than it has nodes, nor more often than there are columns.
-    if (std::min<std::size_t>(static_cast<std::size_t>(tree.depth), columns.size()) >
-        path_columns_max) {
-      throw UsageError(fmt::format("a tree of depth {} cannot be explained (at most {})",
-                                   tree.depth, path_columns_max));
-    }
+  if (most_columns_on_a_path(impl->image, baseline_row.size()) > path_columns_max) {
+    throw UsageError(fmt::format("a tree with more than {} columns on one path cannot be explained",
+                                 path_columns_max));
   }
   impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
   score_row(view, baseline_row.data(), impl->baseline.data());

@@ -91,10 +91,38 @@ class Compiler {
     return at->second;
   }
 
-  void collect_tests() {
-    for (const ForestImageNode& node : image_.nodes) {
-      if ((node.column_flags & node_categorical) == 0) cuts_[key_of(node)].push_back(cut_of(node));
+  bool walked(std::int32_t t) const {
+    const auto next = static_cast<std::size_t>(t) + 1;
+    const std::size_t end = next < image_.trees.size()
+                                ? static_cast<std::size_t>(image_.trees[next].leaf_begin)
+                                : image_.leaf_values.size();
+    return end - static_cast<std::size_t>(tree(t).leaf_begin) > (std::size_t{1} << bit_width_max);
+  }
+
+  /// Nodes of the trees that are bit-sliced. A tree's nodes follow each other, its root first.
+  template <typename Visit>
+  void for_each_node(Visit&& visit) const {
+    std::int32_t end = static_cast<std::int32_t>(image_.nodes.size());
+    for (std::size_t t = image_.trees.size(); t-- > 0;) {
+      const std::int32_t root = image_.trees[t].root;
+      if (root < 0) continue;
+      if (!walked(static_cast<std::int32_t>(t))) {
+        for (std::int32_t n = root; n < end; ++n) {
+          visit(image_.nodes[static_cast<std::size_t>(n)]);
+        }
+      }
+      end = root;
     }
+  }
+
+  void collect_tests() {
+    for_each_node([&](const ForestImageNode& node) {
+      if (node.column_flags & node_categorical) {
+        sets_[static_cast<std::uint32_t>(node.cut)] = node.column_flags & node_column_mask;
+      } else {
+        cuts_[key_of(node)].push_back(cut_of(node));
+      }
+    });
   }
 
   void number_masks() {
@@ -113,20 +141,16 @@ class Compiler {
       mask_begin_[key] = column.mask_begin;
       out_.columns.push_back(column);
     }
-    set_mask_begin_ = out_.mask_count;
-    out_.sets.resize(image_.category_sets.size());
-    for (const ForestImageNode& node : image_.nodes) {
-      if ((node.column_flags & node_categorical) == 0) continue;
-      const auto index = static_cast<std::uint32_t>(node.cut);
-      out_.sets[index] = {source_of(node.column_flags & node_column_mask),
-                          image_.category_sets[index], set_mask_begin_ + index};
+    for (const auto& [index, matrix_column] : sets_) {
+      set_masks_[index] = out_.mask_count;
+      out_.sets.push_back(
+          {source_of(matrix_column), image_.category_sets[index], out_.mask_count++});
     }
-    out_.mask_count += static_cast<std::uint32_t>(out_.sets.size());
   }
 
   std::uint32_t mask_of(const ForestImageNode& node) const {
     if (node.column_flags & node_categorical) {
-      return set_mask_begin_ + static_cast<std::uint32_t>(node.cut);
+      return set_masks_.find(static_cast<std::uint32_t>(node.cut))->second;
     }
     const ColumnKey key = key_of(node);
     const std::vector<float>& cuts = cuts_.find(key)->second;
@@ -139,10 +163,10 @@ class Compiler {
     BitTree out;
     out.tree = t;
     out.output = tree(t).output;
-    const TreeShape shape = make_tree_shape(image_, tree(t));
-    out.walked = shape.leaves.size() > (1u << bit_width_max);
+    out.walked = walked(t);
     std::uint32_t scratch = 0;
     if (!out.walked) {
+      const TreeShape shape = make_tree_shape(image_, tree(t));
       const TreePacking packing = pack_tree(shape);
       out.width = packing.width;
       out.position_begin = static_cast<std::uint32_t>(out_.positions.size());
@@ -175,15 +199,14 @@ class Compiler {
       return mask_of(image_.nodes[static_cast<std::size_t>(shape.root)]);
     }
     if (position.path.size() == 1) return mask(0);
+    const std::uint32_t target = scratch_begin + scratch++;
+    constexpr std::uint32_t ones = 0xFFFFFFFFu;
     for (std::size_t step = position.path.size(); step-- > 0;) {
       const bool last = step + 1 == position.path.size();
-      const auto kind = last                           ? BitChainStep::first
-                        : position.path[step].to_right ? BitChainStep::conjunction
-                                                       : BitChainStep::disjunction;
-      out_.chain.push_back({mask(step), kind});
+      // The last node stands alone; above it, a turn to the right needs both, to the left either.
+      const bool either = last || !position.path[step].to_right;
+      out_.chain.push_back({mask(step), target, last ? 0 : ones, either ? ones : 0});
     }
-    const std::uint32_t target = scratch_begin + scratch++;
-    out_.chain.push_back({target, BitChainStep::store});
     return target;
   }
 
@@ -192,7 +215,8 @@ class Compiler {
   std::map<ColumnKey, std::vector<float>> cuts_;
   std::map<ColumnKey, std::uint32_t> mask_begin_;
   std::map<std::uint32_t, std::uint32_t> source_index_;
-  std::uint32_t set_mask_begin_ = 0;
+  std::map<std::uint32_t, std::uint32_t> sets_;       // category set: its matrix column
+  std::map<std::uint32_t, std::uint32_t> set_masks_;  // category set: its mask
 };
 
 }  // namespace

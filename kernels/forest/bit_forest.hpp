@@ -44,11 +44,14 @@ struct alignas(64) SearchLine {
   std::array<float, 16> entries;
 };
 
-/// value = mask; or: combine with what is below: and (right only if below is right), or.
+/// One step of a mask that is made of several, without a branch: with v the mask so far (0 when
+/// `keep` is 0), v = majority(mask, v, either): "mask and v" where either is 0, "mask or v" where
+/// it is all ones. Every step stores; the last one of a chain stays.
 struct BitChainStep {
-  enum Kind : std::uint32_t { first, conjunction, disjunction, store };
-  std::uint32_t mask = 0;  // store: the scratch mask
-  Kind kind = first;
+  std::uint32_t mask = 0;
+  std::uint32_t target = 0;  // a scratch mask
+  std::uint32_t keep = 0;    // 0 in the first step of a chain, else all ones
+  std::uint32_t either = 0;
 };
 
 struct BitTree {

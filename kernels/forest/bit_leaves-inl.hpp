@@ -123,26 +123,25 @@ HWY_NOINLINE void codes_of_width(const std::uint8_t* masks, const std::uint32_t*
   to_codes(decided, codes);
 }
 
+/// Two of three, bit by bit.
+HWY_INLINE Bits majority(Bits a, Bits b, Bits c) {
+#if HWY_TARGET <= HWY_AVX3
+  return Bits{_mm512_ternarylogic_epi64(a.raw, b.raw, c.raw, 0xE8)};
+#else
+  return hn::Or(hn::And(a, b), hn::And(c, hn::Or(a, b)));
+#endif
+}
+
 /// Masks of positions that hold a whole path of nodes (bit_tree.hpp).
 HWY_INLINE void run_chain(const BitForest& forest, const BitTree& tree, std::uint8_t* masks) {
+  const hn::ScalableTag<std::uint32_t> d32;
   Bits value = hn::Zero(BitsTag());
   for (std::uint32_t s = tree.chain_begin; s < tree.chain_end; ++s) {
-    const BitChainStep step = forest.chain[s];
-    std::uint8_t* mask = masks + std::size_t{step.mask} * kMaskBytes;
-    switch (step.kind) {
-      case BitChainStep::first:
-        value = load_mask(mask);
-        break;
-      case BitChainStep::conjunction:
-        value = hn::And(load_mask(mask), value);
-        break;
-      case BitChainStep::disjunction:
-        value = hn::Or(load_mask(mask), value);
-        break;
-      case BitChainStep::store:
-        store_mask(value, mask);
-        break;
-    }
+    const BitChainStep& step = forest.chain[s];
+    const Bits mask = load_mask(masks + std::size_t{step.mask} * kMaskBytes);
+    const Bits kept = hn::And(value, hn::BitCast(BitsTag(), hn::Set(d32, step.keep)));
+    value = majority(mask, kept, hn::BitCast(BitsTag(), hn::Set(d32, step.either)));
+    store_mask(value, masks + std::size_t{step.target} * kMaskBytes);
   }
 }
 
