@@ -4,6 +4,9 @@
 #include "stream/parse/reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -26,10 +29,35 @@ std::string_view key_text(const char* begin) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-/// The name with its closing quote is compared, so a longer key does not match.
+/// A field's name and its closing quote as two words, and which bytes of them count. The quote is
+/// compared too, so that a longer key does not match.
+struct KeyWords {
+  std::array<std::uint64_t, 2> text{}, mask{};
+};
+
+constexpr std::array<KeyWords, field_count> make_key_words() {
+  std::array<KeyWords, field_count> all{};
+  for (std::size_t field = 0; field < field_count; ++field) {
+    const std::string_view name = field_names[field];
+    for (std::size_t i = 0; i <= name.size(); ++i) {
+      const auto byte = static_cast<std::uint64_t>(i < name.size() ? name[i] : '"');
+      all[field].text[i / 8] |= byte << (i % 8 * 8);
+      all[field].mask[i / 8] |= std::uint64_t{0xff} << (i % 8 * 8);
+    }
+  }
+  return all;
+}
+
+constexpr auto key_words = make_key_words();
+static_assert(std::endian::native == std::endian::little);
+
+/// The padding behind the value makes 16 bytes readable at any key.
 bool is_key(const char* key, Field field) {
-  const std::string_view name = name_of(field);
-  return std::memcmp(key, name.data(), name.size()) == 0 && key[name.size()] == '"';
+  const KeyWords& words = key_words[static_cast<std::size_t>(field)];
+  std::uint64_t low, high;
+  std::memcpy(&low, key, 8);
+  std::memcpy(&high, key + 8, 8);
+  return (((low & words.mask[0]) ^ words.text[0]) | ((high & words.mask[1]) ^ words.text[1])) == 0;
 }
 
 /// Nothing but spaces follows the object; there is no location once the tokens have run out.
@@ -70,7 +98,7 @@ bool Reader::read_scalar(Value& value, Token& token) {
       simdjson::ondemand::raw_json_string consumed;
       if (value.get_raw_json_string().get(consumed)) return false;
       token = {text.substr(1, text.size() - 2), TokenKind::string, false};
-      if (std::memchr(token.text.data(), '\\', token.text.size()) == nullptr) return true;
+      if (!has_escapes_ || token.text.find('\\') == std::string_view::npos) return true;
       token.escaped = true;
       if (unescape_json(token.text, scratch_)) return true;
       return refuse("has an escape that stands for no character");
@@ -201,6 +229,7 @@ RowError Reader::read(std::string_view value, std::span<const Field> fields, Doc
   document.seen = 0;
   document.inputs.clear();
   complaint_.clear();
+  has_escapes_ = std::memchr(value.data(), '\\', value.size()) != nullptr;
   simdjson::ondemand::document json;
   const simdjson::padded_string_view padded(value.data(), value.size(),
                                             value.size() + raw_padding_bytes);

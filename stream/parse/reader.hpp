@@ -41,7 +41,8 @@ class Reader {
 
   simdjson::ondemand::parser parser_;
   std::string key_, scratch_;
-  std::string complaint_;  // of our own checks; empty when simdjson refused
+  bool has_escapes_ = false;  // somewhere in the value: one look saves one for every string
+  std::string complaint_;     // of our own checks; empty when simdjson refused
 };
 
 }  // namespace tidemark

@@ -1,4 +1,4 @@
-"""The converters on inputs made up here: exact amounts, labels seven days later, time order, and one
+"""The converters on inputs made up here: exact amounts, labels seven days later, time order, one
 line on stderr for what cannot be read."""
 import json
 import lzma
@@ -28,7 +28,8 @@ def lines_of(path):
 @pytest.mark.parametrize("packed", [False, True])
 def test_handbook(tmp_path, packed):
     text = (HANDBOOK_HEAD + "19,2018-04-01 00:00:31,596,3156,57.1,0,0\n"
-            "20,2018-04-28 23:59:59,5,7,85.64999999999999,1,2\n21,2018-04-29 00:00:00,5,7,146,0,0\n")
+            "20,2018-04-28 23:59:59,5,7,85.64999999999999,1,2\n"
+            "21,2018-04-29 00:00:00,5,7,146,0,0\n")
     source = tmp_path / ("in.csv.xz" if packed else "in.csv")
     source.write_bytes(lzma.compress(text.encode()) if packed else text.encode())
     done = run("handbook", source, tmp_path / "out")
