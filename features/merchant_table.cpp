@@ -61,13 +61,22 @@ std::uint32_t MerchantTable::Impl::find(std::uint64_t hash, std::string_view id)
   return index.find(hash, [&](std::uint32_t slot) { return hot(slot).id_view() == id; });
 }
 
-MerchantTable::Impl::RecordPage::RecordPage(std::size_t bytes) : bytes_(bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+// Records are read at random: without huge pages every event would also miss the TLB, twice. They
+// need alignment, so one more is mapped and what sticks out is given back. Advice only.
+MerchantTable::Impl::RecordPage::RecordPage(std::size_t bytes) {
+  constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+  bytes_ = (bytes + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
+  void* memory = mmap(nullptr, bytes_ + huge_page_bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  mapped_ = static_cast<unsigned char*>(memory);
-  // Records are read at random: without huge pages every event would also miss the TLB. Advice
-  // only.
-  madvise(memory, bytes, MADV_HUGEPAGE);
+  unsigned char* const mapped = static_cast<unsigned char*>(memory);
+  const std::size_t before =
+      (huge_page_bytes - reinterpret_cast<std::uintptr_t>(memory) % huge_page_bytes) %
+      huge_page_bytes;
+  mapped_ = mapped + before;
+  if (before != 0) munmap(mapped, before);
+  if (before != huge_page_bytes) munmap(mapped_ + bytes_, huge_page_bytes - before);
+  madvise(mapped_, bytes_, MADV_HUGEPAGE);
 }
 
 MerchantTable::Impl::RecordPage::~RecordPage() {

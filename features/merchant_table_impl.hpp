@@ -16,7 +16,7 @@
 namespace tidemark {
 
 struct MerchantTable::Impl {
-  static constexpr std::uint32_t page_shift = 9;  // 512 records: 2.9 MB with the default spec
+  static constexpr std::uint32_t page_shift = 12;  // 4096 records: 22 MiB with the default spec
   static constexpr std::uint32_t page_merchants = 1U << page_shift;
   /// Zeroed memory straight from the system, given back by the owner.
   class RecordPage {
