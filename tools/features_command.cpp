@@ -1,7 +1,5 @@
 // `tidemark features`. Prints to stdout: a table for people or one JSON object for scripts. Reads
 // the configuration and the spec, touches nothing else.
-#include "tools/features_command.hpp"
-
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

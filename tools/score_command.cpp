@@ -1,7 +1,7 @@
-#include "tools/score_command.hpp"
-
+// `tidemark score`: one forest over a matrix of rows, nothing else. Reads and writes .npy files.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -16,6 +16,7 @@
 #include "kernels/runtime/backend.hpp"
 #include "models/explain.hpp"
 #include "models/lightgbm.hpp"
+#include "tools/commands.hpp"
 #include "tools/npy.hpp"
 
 namespace tidemark {
