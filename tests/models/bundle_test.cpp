@@ -32,7 +32,7 @@ std::string model_text(const std::string& features) {
   };
   const std::string first = tree(0, 0), second = tree(1, 1);
   return head + "tree_sizes=" + std::to_string(first.size()) + " " + std::to_string(second.size()) +
-         "\n\n" + first + second + "end of trees\n\nfeature_importances:\n";
+         "\n\n" + first + second + "end of trees\n\nfeature_importances:\na=1\nb=1\n";
 }
 
 void write(const Path& file, const std::string& text) {
