@@ -54,8 +54,9 @@ def write_bundle(out, *, name, version, spec, models, thresholds, baseline, trai
     for source, target in ((policy, "policy.yaml"), (reasons, "reasons.yaml")):
         if Path(source).resolve() != (out / target).resolve():
             shutil.copyfile(source, out / target)
-    lines = ["# A model bundle of Tidemark, written by tools/train. The features are those that each",
-             "# model expects, in its order; reasons compare with the typical merchant, baseline.",
+    lines = ["# A model bundle of Tidemark, written by tools/train. The features are those that",
+             "# each model expects, in its order; reasons compare with the baseline, the typical",
+             "# merchant.",
              "format: 1", f"name: {name}", f"version: {quoted(version)}", "spec:",
              f"  fingerprint: {quoted(spec)}", "models:"]
     for role, (text, features) in models.items():
