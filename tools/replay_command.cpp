@@ -1,4 +1,4 @@
-// `tidemark replay`: the engine over JSON Lines files.
+// `tidemark replay`: the engine over JSON Lines files, or once more over topics.
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
 #include <fmt/format.h>
@@ -18,8 +18,9 @@ struct Options {
   ConfigOptions config;
   std::vector<std::string> inputs;
   std::string out, rows, now, backend;
+  std::vector<int> partitions;
   int threads = 0;
-  bool json = false;
+  bool kafka = false, json = false;
 };
 
 void add_input(const std::string& input, ReplayOptions& replay) {
@@ -54,7 +55,12 @@ void run(const Options& options) {
   }
   const Config config = settings.load();
   ReplayOptions replay_options;
+  if (options.kafka == !options.inputs.empty()) {
+    throw UsageError("give either --input SOURCE=FILE or --kafka");
+  }
   for (const std::string& input : options.inputs) add_input(input, replay_options);
+  replay_options.kafka = options.kafka;
+  replay_options.partitions = options.partitions;
   replay_options.out = options.out;
   if (!options.rows.empty()) replay_options.rows = options.rows;
   replay_options.now_ms = parse_now(options.now);
@@ -75,13 +81,16 @@ void run(const Options& options) {
 
 void add_replay_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("replay", "Run the engine over JSON Lines files, outputs into a folder");
+  CLI::App* command = app.add_subcommand(
+      "replay", "Run the engine over files, or over topics again, outputs into a folder");
   options->config.add_to(*command);
   command->add_option("--input", options->inputs, "SOURCE=FILE: .jsonl, .gz or .zst (repeatable)")
-      ->required()
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_flag("--kafka", options->kafka,
+                    "Read the topics instead, in the order that the journal recorded");
+  command->add_option("--partition", options->partitions,
+                      "With --kafka: this partition only (repeatable; default: all)");
   command->add_option("--out", options->out, "Folder for the outputs")->required();
   command->add_option("--rows", options->rows, "Also write training rows to this CSV file");
   command->add_option("--now", options->now,

@@ -58,7 +58,8 @@ class RecordedFeed {
 };
 
 /// Repeats one transaction and checks that the same ticks fell and the same outcomes came.
-void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record) {
+void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record,
+            const EngineOutput& out) {
   lane.journal = {};
   lane.journal_rows = 0;
   std::array<std::int64_t, source_count> at{};
@@ -69,7 +70,7 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
       if (lane.merge.queued(run.source) == 0) {
         feed.fill(lane, run.source, at[static_cast<std::size_t>(run.source)], run.next_offset);
       }
-      left -= engine.step_recorded(lane, run.source, left, {});
+      left -= engine.step_recorded(lane, run.source, left, out);
     }
     at[static_cast<std::size_t>(run.source)] = run.next_offset;
   }
@@ -86,8 +87,8 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
 
 }  // namespace
 
-Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
-                       int partition, const SourceOffsets& committed) {
+Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
+                     int partition, const EngineOutput& out, const std::function<void()>& after) {
   Recovered result;
   result.lane = engine.make_lane(partition);
   result.next.fill(offset_none);
@@ -97,7 +98,8 @@ Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, Rea
   auto report = std::chrono::steady_clock::now() + progress_interval;
   read_journal(client, config.kafka.output(OutputTopic::journal), partition,
                [&](const JournalRecord& record, std::int64_t) {
-                 repeat(engine, lane, feed, record);
+                 repeat(engine, lane, feed, record, out);
+                 if (after) after();
                  for (std::size_t s = 0; s < source_count; ++s) {
                    if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
                  }
@@ -105,19 +107,9 @@ Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, Rea
                  ++result.transactions;
                  result.rows += record.counts.consumed();
                  if (std::chrono::steady_clock::now() < report) return;
-                 spdlog::info("recovering partition {}: {} events repeated", partition,
-                              result.rows);
+                 spdlog::info("partition {}: {} events repeated", partition, result.rows);
                  report = std::chrono::steady_clock::now() + progress_interval;
                });
-  for (const Source source : keyed_sources) {
-    const auto s = static_cast<std::size_t>(source);
-    if (committed[s] == result.next[s]) continue;
-    throw RunError(fmt::format(
-        "recovery of partition {}: group {} has committed offset {} of {}, the journal ends at "
-        "{}; journal.v1 must be kept as long as the inputs, and a group must keep its journal",
-        partition, config.kafka.group_id, committed[s], config.kafka.input(source),
-        result.next[s]));
-  }
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
     throw RunError(fmt::format(
         "recovery of partition {}: the repeated state has hash {:016x}, the journal says {:016x}; "
@@ -127,6 +119,21 @@ Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, Rea
   lane.journal = {};
   lane.journal_rows = 0;
   lane.merge.forget();
+  return result;
+}
+
+Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
+                       int partition, const SourceOffsets& committed) {
+  Recovered result = repeat_log(config, engine, intake, client, partition, {}, {});
+  for (const Source source : keyed_sources) {
+    const auto s = static_cast<std::size_t>(source);
+    if (committed[s] == result.next[s]) continue;
+    throw RunError(fmt::format(
+        "recovery of partition {}: group {} has committed offset {} of {}, the journal ends at "
+        "{}; the journal must be kept as long as the inputs, and a group must keep its journal",
+        partition, config.kafka.group_id, committed[s], config.kafka.input(source),
+        result.next[s]));
+  }
   return result;
 }
 

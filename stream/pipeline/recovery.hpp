@@ -1,8 +1,9 @@
-// Recovery: a lane's state from the log alone. Reads the partition's journal from its start and
-// repeats the recorded order over the inputs in silence, then compares the state hash with the one
-// that the last transaction wrote down. Publishes nothing.
+// Recovery: a lane's state from the log alone. Reads the partition's journal from its start,
+// repeats the recorded order over the inputs and compares outcomes and state hash with what the
+// transactions wrote down. Silent for a restart; with an output it is `replay --kafka`.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "stream/kafka/consumer.hpp"
@@ -19,8 +20,14 @@ struct Recovered {
   std::uint64_t rows = 0;
 };
 
-/// `committed`: the group's offsets of the partition. Throws RunError when journal, log and
-/// committed offsets do not fit together, or when the repeated state has another hash.
+/// Repeats everything that the partition's journal holds. `after` is called behind each
+/// transaction. Throws RunError when journal and log do not fit together, or when a transaction
+/// gives other outcomes or the last one another state hash.
+Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
+                     int partition, const EngineOutput& out, const std::function<void()>& after);
+
+/// The same in silence, for a restart. `committed`: the group's offsets of the partition;
+/// a RunError when the journal does not end there.
 Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
                        int partition, const SourceOffsets& committed);
 

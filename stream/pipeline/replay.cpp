@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <numeric>
 
 #include "kernels/base/failure.hpp"
+#include "stream/kafka/topic_admin.hpp"
 #include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/file_sink.hpp"
 #include "stream/pipeline/intake.hpp"
+#include "stream/pipeline/recovery.hpp"
 #include "stream/pipeline/rows_writer.hpp"
 #include "stream/source/file_source.hpp"
 
@@ -57,18 +60,117 @@ class FileFeed {
   std::array<std::unique_ptr<FileSource>, source_count> files_;
 };
 
-ReplaySummary summarise(Lane& lane, const LoadedRelease& release, Backend backend, double seconds) {
+/// What both ways of replaying share: the engine and where its output goes.
+struct Run {
+  Run(const Config& config, const ReplayOptions& options, Provenance provenance, int partitions)
+      : backend(resolve_backend(config.backend)),
+        release(load_release(config, backend, provenance)),
+        pool(config.threads),
+        engine(config, *release, backend, pool),
+        intake(config, pool, partitions),
+        sink(options.out) {
+    if (options.rows) rows.emplace(*options.rows, *release->plan);
+    if (!release->policy && !rows) {
+      throw UsageError(config.file +
+                       ": bundle: empty, so there is nothing to decide with; only "
+                       "--rows works without a bundle");
+    }
+    if (release->policy) {
+      encode_release(release->release.fingerprint, release->release.document,
+                     records.emplace_back());
+    }
+    out.records = &records;
+    if (!rows) return;
+    out.rows = [this](const EventBatch& events, std::span<const std::uint32_t> matrix_row,
+                      const FeatureMatrix& matrix) { rows->write(events, matrix_row, matrix); };
+  }
+
+  void flush() {
+    for (const OutputBatch& batch : records) sink.write(batch);
+    records.clear();
+  }
+
+  /// Adds a finished lane to the summary.
+  void take(Lane& lane) {
+    check_identity(lane.counts, lane.partition());
+    for (const Source source : keyed_sources) {
+      const auto s = static_cast<std::size_t>(source);
+      summary.sources[s].add(lane.counts[s]);
+    }
+    // Every lane takes in all of control: it is counted once.
+    constexpr auto control = static_cast<std::size_t>(Source::control);
+    summary.sources[control] = lane.counts[control];
+    summary.merchants += lane.table.size();
+    summary.state_hash += lane.state_hash();
+  }
+
+  ReplaySummary finish(const std::filesystem::path& folder,
+                       std::chrono::steady_clock::time_point start) {
+    flush();
+    sink.close();
+    if (rows) rows->close();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    for (const OutcomeCounts& counts : summary.sources) summary.total.add(counts);
+    summary.spec = release->plan->fingerprint();
+    summary.release = release->release.fingerprint;
+    summary.backend = name_of(backend);
+    summary.seconds = took.count();
+    summary.events_per_s = static_cast<double>(summary.total.consumed) / took.count();
+    OutputFile file(folder / "summary.json");
+    file.write(to_json(summary) + "\n");
+    file.close();
+    return summary;
+  }
+
+  Backend backend;
+  std::unique_ptr<LoadedRelease> release;
+  ThreadPool pool;
+  Engine engine;
+  Intake intake;
+  FileSink sink;
+  std::optional<RowsWriter> rows;
+  std::vector<OutputBatch> records;
+  EngineOutput out;
   ReplaySummary summary;
-  summary.sources = lane.counts;
-  for (const OutcomeCounts& counts : lane.counts) summary.total.add(counts);
-  summary.merchants = lane.table.size();
-  summary.state_hash = lane.state_hash();
-  summary.spec = release.plan->fingerprint();
-  summary.release = release.release.fingerprint;
-  summary.backend = name_of(backend);
-  summary.seconds = seconds;
-  summary.events_per_s = seconds > 0 ? static_cast<double>(summary.total.consumed) / seconds : 0;
-  return summary;
+};
+
+ReplaySummary replay_files(const Config& config, const ReplayOptions& options) {
+  Run run(config, options, Provenance::source_names, 0);
+  const auto lane = run.engine.make_lane(0);
+  FileFeed feed(options, run.intake);
+  const auto start = std::chrono::steady_clock::now();
+  feed.open(*lane);
+  while (true) {
+    const bool stepped = run.engine.step(*lane, MonotonicTime(), run.out);
+    run.flush();
+    lane->journal = {};  // files have one order, there is nothing to note
+    lane->journal_rows = 0;
+    if (!stepped && !feed.refill(*lane) && lane->merge.empty()) break;
+  }
+  run.take(*lane);
+  return run.finish(options.out, start);
+}
+
+ReplaySummary replay_topics(const Config& config, const ReplayOptions& options) {
+  const TopicCheck topics = check_topics(config.kafka);
+  std::vector<int> partitions = options.partitions;
+  if (partitions.empty()) {
+    partitions.resize(static_cast<std::size_t>(topics.partitions));
+    std::iota(partitions.begin(), partitions.end(), 0);
+  }
+  Run run(config, options, Provenance::kafka_topics, topics.partitions);
+  ReaderClient client(config.kafka);
+  const auto start = std::chrono::steady_clock::now();
+  for (const int partition : partitions) {
+    if (partition < 0 || partition >= topics.partitions) {
+      throw UsageError(fmt::format("--partition {}: the topics have partitions 0 to {}", partition,
+                                   topics.partitions - 1));
+    }
+    const Recovered repeated = repeat_log(config, run.engine, run.intake, client, partition,
+                                          run.out, [&run] { run.flush(); });
+    run.take(*repeated.lane);
+  }
+  return run.finish(options.out, start);
 }
 
 }  // namespace
@@ -82,52 +184,7 @@ std::string to_json(const ReplaySummary& summary) {
 }
 
 ReplaySummary replay(const Config& config, const ReplayOptions& options) {
-  const Backend backend = resolve_backend(config.backend);
-  const auto release = load_release(config, backend, Provenance::source_names);
-  if (!release->policy && !options.rows) {
-    throw UsageError(config.file +
-                     ": bundle: empty, so there is nothing to decide with; only "
-                     "--rows works without a bundle");
-  }
-  ThreadPool pool(config.threads);
-  Engine engine(config, *release, backend, pool);
-  Intake intake(config, pool, 0);
-  const auto lane = engine.make_lane(0);
-  FileFeed feed(options, intake);
-  FileSink sink(options.out);
-  std::optional<RowsWriter> rows;
-  if (options.rows) rows.emplace(*options.rows, *release->plan);
-
-  std::vector<OutputBatch> records;
-  if (release->policy) {
-    encode_release(release->release.fingerprint, release->release.document, records.emplace_back());
-  }
-  EngineOutput out;
-  out.records = &records;
-  if (rows) {
-    out.rows = [&](const EventBatch& events, std::span<const std::uint32_t> matrix_row,
-                   const FeatureMatrix& matrix) { rows->write(events, matrix_row, matrix); };
-  }
-
-  const auto start = std::chrono::steady_clock::now();
-  feed.open(*lane);
-  while (true) {
-    const bool stepped = engine.step(*lane, MonotonicTime(), out);
-    for (const OutputBatch& batch : records) sink.write(batch);
-    records.clear();
-    lane->journal = {};  // a replay of files has no transactions to describe
-    lane->journal_rows = 0;
-    if (!stepped && !feed.refill(*lane) && lane->merge.empty()) break;
-  }
-  check_identity(lane->counts, lane->partition());
-  sink.close();
-  if (rows) rows->close();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  const ReplaySummary summary = summarise(*lane, *release, backend, took.count());
-  OutputFile file(options.out / "summary.json");
-  file.write(to_json(summary) + "\n");
-  file.close();
-  return summary;
+  return options.kafka ? replay_topics(config, options) : replay_files(config, options);
 }
 
 }  // namespace tidemark

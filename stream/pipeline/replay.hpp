@@ -1,5 +1,6 @@
-// Replay: the engine over JSON Lines files, one lane, outputs into a folder. The caller's thread
-// reads, merges and writes; parsing and scoring use the pool.
+// Replay: the engine over JSON Lines files (one lane, merged as they are read) or over topics in
+// the order that the journal recorded; outputs into a folder. The caller's thread reads, merges and
+// writes; parsing and scoring use the pool.
 #pragma once
 
 #include <array>
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
@@ -15,6 +17,8 @@ namespace tidemark {
 
 struct ReplayOptions {
   std::array<std::optional<std::filesystem::path>, source_count> inputs;
+  bool kafka = false;                         // topics and journal instead of files
+  std::vector<int> partitions;                // with kafka: which ones, none = all
   std::filesystem::path out;                  // folder
   std::optional<std::filesystem::path> rows;  // training rows, CSV
   std::int64_t now_ms = 0;                    // stands for the Kafka timestamp of every line
