@@ -1,4 +1,4 @@
-"""The schemas of docs/schemas against real bytes: what `generate` makes and what `replay` writes."""
+"""The schemas of docs/schemas against real bytes: what `generate` and `replay` write."""
 
 import json
 import os
