@@ -44,7 +44,8 @@ def arguments():
     parser.add_argument("--horizon-days", type=int, default=90, help="a default counts within")
     parser.add_argument("--test-share", type=float, default=0.3,
                         help="last part of the time that models do not see (default: 0.3)")
-    parser.add_argument("--policy", default=QUICKSTART / "policy.yaml")
+    parser.add_argument("--policy", help="policy.yaml (default: the quickstart's; without a "
+                        "credit model one that gives verdicts only)")
     parser.add_argument("--reasons", default=QUICKSTART / "reasons.yaml")
     parser.add_argument("--no-credit", action="store_true", help="a fraud model alone")
     parser.add_argument("--command", default="", help="kept in the manifest: how to make it again")
@@ -133,6 +134,8 @@ def train_credit(rows, features, feedback, split_ms, options):
 
 def main():
     options = arguments()
+    if options.policy is None:
+        options.policy = (HERE / "bootstrap" if options.no_credit else QUICKSTART) / "policy.yaml"
     rows, manifest = load_rows(options.rows)
     features = manifest["features"]
     feedback = load_feedback(options.feedback)
