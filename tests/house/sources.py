@@ -7,7 +7,7 @@ import pathlib
 ROOT = pathlib.Path(os.environ.get("TIDEMARK_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 TOPS = ("kernels", "features", "models", "stream", "tools", "tests", "bench")
 CPP = (".hpp", ".cpp", ".cu", ".cuh")
-NOT_OURS = {".git", "build", "out", "__pycache__", ".cache", ".ccache", ".venv"}
+NOT_OURS = {".git", "build", "out", "__pycache__", ".cache", ".ccache", ".venv", ".pytest_cache"}
 
 
 @functools.cache
