@@ -53,8 +53,7 @@ std::string sha256_hex(std::string_view bytes) {
   return hex;
 }
 
-Release make_release(const Bundle& bundle, std::string_view spec_fingerprint,
-                     std::string_view spec_text, std::string_view engine_version) {
+Release make_release(const Bundle& bundle, const ReleaseParts& parts) {
   std::string models, baseline;
   for (const ModelEntry& model : bundle.models) {
     if (!models.empty()) models += ',';
@@ -69,12 +68,14 @@ Release make_release(const Bundle& bundle, std::string_view spec_fingerprint,
       R"("thresholds":{{"review":{},"block":{}}},"baseline":[{}],)"
       R"("policy":{{"name":{},"sha256":"{}","yaml":{}}},)"
       R"("reasons":{{"sha256":"{}","yaml":{}}},)"
+      R"("time":{{"zone":{},"future_tolerance_h":{},"dedup_horizon_h":{},"sweep_interval_h":{}}},)"
       R"("spec":{{"fingerprint":{},"yaml":{}}}}})",
-      json_text(engine_version), json_text(bundle.name), json_text(bundle.version), models,
+      json_text(parts.engine_version), json_text(bundle.name), json_text(bundle.version), models,
       bundle.review_threshold, bundle.block_threshold, baseline, json_text(bundle.policy.name),
       sha256_hex(bundle.policy.text), json_text(bundle.policy.text),
-      sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), json_text(spec_fingerprint),
-      json_text(spec_text));
+      sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), json_text(parts.zone),
+      parts.future_tolerance_h, parts.dedup_horizon_h, parts.sweep_interval_h,
+      json_text(parts.spec_fingerprint), json_text(parts.spec_text));
   Release release;
   release.fingerprint = sha256_hex(body).substr(0, 12);
   release.document = fmt::format(R"({{"release":"{}",)", release.fingerprint) + body;

@@ -1,8 +1,9 @@
 // A release: one fingerprint for everything that decides (models, policy, reason table, feature
-// spec, engine), and the JSON document that releases.v1 publishes under it. Pure function of its
-// inputs.
+// spec, engine, settings of time), and the JSON document that releases.v1 publishes under it. Pure
+// function of its inputs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,9 +16,16 @@ struct Release {
   std::string document;     // JSON, begins with {"release":"<fingerprint>",
 };
 
-/// `spec_text` is the feature spec in full, published beside its fingerprint.
-Release make_release(const Bundle& bundle, std::string_view spec_fingerprint,
-                     std::string_view spec_text, std::string_view engine_version);
+/// What decides beside the bundle. Hours of the configuration's `time`: they change bits too.
+struct ReleaseParts {
+  std::string spec_fingerprint;
+  std::string spec_text;  // the feature spec in full, published beside its fingerprint
+  std::string engine_version;
+  std::string zone = "UTC";
+  std::int64_t future_tolerance_h = 0, dedup_horizon_h = 0, sweep_interval_h = 0;
+};
+
+Release make_release(const Bundle& bundle, const ReleaseParts& parts);
 
 /// Hex SHA-256 of bytes.
 std::string sha256_hex(std::string_view bytes);

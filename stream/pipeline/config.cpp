@@ -3,13 +3,12 @@
 
 #include <thread>
 
+#include "kernels/base/civil_time.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/base/strict_yaml.hpp"
 
 namespace tidemark {
 namespace {
-
-constexpr std::int64_t hour_ms = 3'600'000;
 
 /// Splits "kafka.client.security.protocol" into kafka, client, security.protocol: the names of
 /// librdkafka's properties have dots of their own.
@@ -91,9 +90,9 @@ void read_kafka(YamlMap& root, Config& config) {
 void read_time(YamlMap& root, Config& config) {
   YamlMap time = root.map("time");
   config.zone = time.text("zone", "UTC");
-  config.future_tolerance_ms = time.integer("future_tolerance_h", 24, 0, 24 * 366) * hour_ms;
-  config.dedup_horizon_ms = time.integer("dedup_horizon_h", 48, 0, 24 * 366) * hour_ms;
-  config.sweep_interval_ms = time.integer("sweep_interval_h", 24, 0, 24 * 366) * hour_ms;
+  config.future_tolerance_ms = time.integer("future_tolerance_h", 24, 0, 24 * 366) * ms_per_hour;
+  config.dedup_horizon_ms = time.integer("dedup_horizon_h", 48, 0, 24 * 366) * ms_per_hour;
+  config.sweep_interval_ms = time.integer("sweep_interval_h", 24, 0, 24 * 366) * ms_per_hour;
   time.done();
 }
 

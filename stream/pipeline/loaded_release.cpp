@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "kernels/base/civil_time.hpp"
+
 namespace tidemark {
 namespace {
 
@@ -27,8 +29,15 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backen
   if (bundle.has_credit()) {
     loaded->credit = make_forest_scorer(bundle.credit, bundle.credit_columns, backend);
   }
-  loaded->release = make_release(bundle, loaded->plan->fingerprint(),
-                                 read_text(config.features_spec), TIDEMARK_VERSION);
+  ReleaseParts parts;
+  parts.spec_fingerprint = loaded->plan->fingerprint();
+  parts.spec_text = read_text(config.features_spec);
+  parts.engine_version = TIDEMARK_VERSION;
+  parts.zone = config.zone;
+  parts.future_tolerance_h = config.future_tolerance_ms / ms_per_hour;
+  parts.dedup_horizon_h = config.dedup_horizon_ms / ms_per_hour;
+  parts.sweep_interval_h = config.sweep_interval_ms / ms_per_hour;
+  loaded->release = make_release(bundle, parts);
   EncoderNames words;
   for (std::size_t s = 0; s < source_count; ++s) {
     words.topics[s] = provenance == Provenance::kafka_topics

@@ -185,30 +185,47 @@ TEST_F(BundleTest, PolicyAndReasonsAreStrictToo) {
             std::string::npos);
 }
 
+ReleaseParts parts(const std::string& spec, const std::string& engine) {
+  ReleaseParts all;
+  all.spec_fingerprint = spec;
+  all.spec_text = "spec: x";
+  all.engine_version = engine;
+  return all;
+}
+
 TEST_F(BundleTest, ReleaseCoversEverythingThatDecides) {
-  const Release first = make_release(load(), "abc", "spec: x", "0.1.0");
+  const Release first = make_release(load(), parts("abc", "0.1.0"));
   EXPECT_EQ(first.fingerprint.size(), 12u);
   EXPECT_TRUE(first.document.starts_with("{\"release\":\"" + first.fingerprint + "\","));
-  EXPECT_EQ(make_release(load(), "abc", "spec: x", "0.1.0").fingerprint, first.fingerprint);
+  EXPECT_EQ(make_release(load(), parts("abc", "0.1.0")).fingerprint, first.fingerprint);
   std::set<std::string> seen = {first.fingerprint};
   const auto differs = [&](const Release& release) {
     return seen.insert(release.fingerprint).second;
   };
-  EXPECT_TRUE(differs(make_release(load(), "abc", "spec: x", "0.1.1")));
-  EXPECT_TRUE(differs(make_release(load(), "abd", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.1"))));
+  EXPECT_TRUE(differs(make_release(load(), parts("abd", "0.1.0"))));
+  ReleaseParts other = parts("abc", "0.1.0");
+  other.zone = "Asia/Shanghai";
+  EXPECT_TRUE(differs(make_release(load(), other)));
+  other.dedup_horizon_h = 12;
+  EXPECT_TRUE(differs(make_release(load(), other)));
+  other.sweep_interval_h = 12;
+  EXPECT_TRUE(differs(make_release(load(), other)));
+  other.future_tolerance_h = 12;
+  EXPECT_TRUE(differs(make_release(load(), other)));
   Bundle bundle = load();
   bundle.block_threshold = 0.81;
-  EXPECT_TRUE(differs(make_release(bundle, "abc", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   bundle = load();
   bundle.models[0].sha256[0] ^= 1;
-  EXPECT_TRUE(differs(make_release(bundle, "abc", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   bundle = load();
   bundle.baseline[0] = 1.6F;
-  EXPECT_TRUE(differs(make_release(bundle, "abc", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   write(dir / "policy.yaml", "name: test-policy\n# with a remark\n");
-  EXPECT_TRUE(differs(make_release(load(), "abc", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0"))));
   write(dir / "reasons.yaml", "features: {}\n");
-  EXPECT_TRUE(differs(make_release(load(), "abc", "spec: x", "0.1.0")));
+  EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0"))));
 }
 
 TEST(QuickstartBundle, PolicyAndReasonsLoad) {
