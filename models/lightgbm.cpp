@@ -3,7 +3,7 @@
 // thread; knows nothing of kernels. Facts on the format stand beside the checks that need them.
 #include "models/lightgbm.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -24,9 +24,7 @@ constexpr std::int64_t outputs_max = 10'000;
 std::string hex_sha256(std::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string hex;
-  for (unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 const std::set<std::string, std::less<>> header_keys = {

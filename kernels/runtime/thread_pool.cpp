@@ -92,7 +92,6 @@ void ThreadPool::parallel_for(std::size_t count, std::size_t grain, const Body& 
     impl_->grain = grain;
     impl_->next.store(0, std::memory_order_relaxed);
     impl_->busy = static_cast<int>(impl_->workers.size());
-    impl_->error = nullptr;
     ++impl_->round;
   }
   impl_->start.notify_all();
