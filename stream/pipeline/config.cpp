@@ -40,7 +40,9 @@ void apply_override(YAML::Node root, const std::string& option) {
     if (!next.IsMap()) throw UsageError("--set " + option + ": '" + parts[i] + "' is no mapping");
     at.reset(next);
   }
-  at[parts.back()] = option.substr(equals + 1);
+  const std::string value = option.substr(equals + 1);
+  // A list is YAML; anything else is the text as it stands.
+  at[parts.back()] = value.starts_with('[') ? YAML::Load(value) : YAML::Node(value);
 }
 
 void read_batching(YamlMap& root, Config& config) {
@@ -112,6 +114,10 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   config.features_spec = features.text("spec");
   features.done();
   config.bundle = root.text("bundle");
+  for (const YAML::Node& bundle : root.list("previous_bundles")) {
+    if (!bundle.IsScalar()) YamlMap::fail_at(root.origin(), bundle, "expected a directory");
+    config.previous_bundles.emplace_back(bundle.Scalar());
+  }
   config.backend = root.text("backend", "auto");
   if (config.backend != "auto" && config.backend != "cpu" && config.backend != "cuda") {
     root.fail("backend", "expected auto, cpu or cuda, got '" + config.backend + "'");

@@ -14,8 +14,9 @@ namespace tidemark {
 struct Config {
   std::string file;  // where it was read from, for messages
 
-  std::filesystem::path features_spec;  // the feature spec (YAML)
-  std::filesystem::path bundle;         // the model bundle's directory
+  std::filesystem::path features_spec;                  // the feature spec (YAML)
+  std::filesystem::path bundle;                         // the model bundle's directory
+  std::vector<std::filesystem::path> previous_bundles;  // of releases that the journal still names
 
   std::string backend = "auto";        // auto, cpu, cuda
   int threads = 0;                     // workers; 0 = one per core

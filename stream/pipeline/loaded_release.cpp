@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "kernels/base/civil_time.hpp"
 
@@ -16,13 +17,15 @@ std::string read_text(const std::filesystem::path& file) {
 
 }  // namespace
 
-std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backend,
+std::unique_ptr<LoadedRelease> load_release(const Config& config,
+                                            std::shared_ptr<const FeaturePlan> plan,
+                                            const std::filesystem::path& directory, Backend backend,
                                             Provenance provenance) {
   auto loaded = std::make_unique<LoadedRelease>();
-  loaded->plan = FeaturePlan::load(config.features_spec);
-  if (config.bundle.empty()) return loaded;
+  loaded->plan = std::move(plan);
+  if (directory.empty()) return loaded;
   const auto names = loaded->plan->names();
-  loaded->bundle = load_bundle(config.bundle, names, loaded->plan->fingerprint());
+  loaded->bundle = load_bundle(directory, names, loaded->plan->fingerprint());
   const Bundle& bundle = loaded->bundle;
   loaded->policy = std::make_unique<Policy>(bundle, names);
   loaded->fraud = make_forest_scorer(bundle.fraud, bundle.fraud_columns, backend);

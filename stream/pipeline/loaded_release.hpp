@@ -26,9 +26,10 @@ struct LoadedRelease {
   std::unique_ptr<DecisionEncoder> encoder;
 };
 
-/// Loads the spec and the bundle that `config` names; an empty name stands for no bundle. Throws
-/// UsageError.
-std::unique_ptr<LoadedRelease> load_release(const Config& config, Backend backend,
+/// Loads a bundle for a plan; an empty directory name stands for no bundle. Throws UsageError.
+std::unique_ptr<LoadedRelease> load_release(const Config& config,
+                                            std::shared_ptr<const FeaturePlan> plan,
+                                            const std::filesystem::path& bundle, Backend backend,
                                             Provenance provenance);
 
 }  // namespace tidemark

@@ -80,17 +80,17 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
   }
   throw RunError(fmt::format(
       "recovery of partition {}: replaying the log gives other outcomes than the journal holds "
-      "(journal {}, replay {}); the inputs, the release or the settings of time and capacity "
-      "changed since",
+      "(journal {}, replay {}); the inputs or the settings of capacity changed since",
       lane.partition(), to_json(record), to_json(lane.journal)));
 }
 
 }  // namespace
 
-Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
-                     int partition, const EngineOutput& out, const std::function<void()>& after) {
+Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
+                     ReaderClient& client, int partition, const EngineOutput& out,
+                     const std::function<void()>& after) {
   Recovered result;
-  result.lane = engine.make_lane(partition);
+  result.lane = releases.engine().make_lane(partition);
   result.next.fill(offset_none);
   Lane& lane = *result.lane;
   RecordedFeed feed(config, intake, client, partition);
@@ -98,7 +98,7 @@ Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, Reade
   auto report = std::chrono::steady_clock::now() + progress_interval;
   read_journal(client, config.kafka.output(OutputTopic::journal), partition,
                [&](const JournalRecord& record, std::int64_t) {
-                 repeat(engine, lane, feed, record, out);
+                 repeat(releases.engine_of(record.release, partition), lane, feed, record, out);
                  if (after) after();
                  for (std::size_t s = 0; s < source_count; ++s) {
                    if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
@@ -112,8 +112,8 @@ Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, Reade
                });
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
     throw RunError(fmt::format(
-        "recovery of partition {}: the repeated state has hash {:016x}, the journal says {:016x}; "
-        "the release or the settings of time and capacity changed since",
+        "recovery of partition {}: the repeated state has hash {:016x}, the journal says "
+        "{:016x}; the inputs or the settings of capacity changed since",
         partition, lane.state_hash(), expected_hash));
   }
   lane.journal = {};
@@ -122,9 +122,9 @@ Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, Reade
   return result;
 }
 
-Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
-                       int partition, const SourceOffsets& committed) {
-  Recovered result = repeat_log(config, engine, intake, client, partition, {}, {});
+Recovered recover_lane(const Config& config, ReleaseSet& releases, Intake& intake,
+                       ReaderClient& client, int partition, const SourceOffsets& committed) {
+  Recovered result = repeat_log(config, releases, intake, client, partition, {}, {});
   for (const Source source : keyed_sources) {
     const auto s = static_cast<std::size_t>(source);
     if (committed[s] == result.next[s]) continue;

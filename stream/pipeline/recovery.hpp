@@ -1,6 +1,7 @@
 // Recovery: a lane's state from the log alone. Reads the partition's journal from its start,
 // repeats the recorded order over the inputs and compares outcomes and state hash with what the
-// transactions wrote down. Silent for a restart; with an output it is `replay --kafka`.
+// transactions wrote down; each is decided by the release that it was decided with. Silent for a
+// restart; with an output it is `replay --kafka`.
 #pragma once
 
 #include <functional>
@@ -8,8 +9,8 @@
 
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/reader.hpp"
-#include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/intake.hpp"
+#include "stream/pipeline/release_set.hpp"
 
 namespace tidemark {
 
@@ -23,12 +24,13 @@ struct Recovered {
 /// Repeats everything that the partition's journal holds. `after` is called behind each
 /// transaction. Throws RunError when journal and log do not fit together, or when a transaction
 /// gives other outcomes or the last one another state hash.
-Recovered repeat_log(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
-                     int partition, const EngineOutput& out, const std::function<void()>& after);
+Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
+                     ReaderClient& client, int partition, const EngineOutput& out,
+                     const std::function<void()>& after);
 
 /// The same in silence, for a restart. `committed`: the group's offsets of the partition;
 /// a RunError when the journal does not end there.
-Recovered recover_lane(const Config& config, Engine& engine, Intake& intake, ReaderClient& client,
-                       int partition, const SourceOffsets& committed);
+Recovered recover_lane(const Config& config, ReleaseSet& releases, Intake& intake,
+                       ReaderClient& client, int partition, const SourceOffsets& committed);
 
 }  // namespace tidemark

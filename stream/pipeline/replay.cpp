@@ -64,21 +64,17 @@ class FileFeed {
 struct Run {
   Run(const Config& config, const ReplayOptions& options, Provenance provenance, int partitions)
       : backend(resolve_backend(config.backend)),
-        release(load_release(config, backend, provenance)),
         pool(config.threads),
-        engine(config, *release, backend, pool),
+        releases(config, backend, provenance, pool),
         intake(config, pool, partitions),
         sink(options.out) {
-    if (options.rows) rows.emplace(*options.rows, *release->plan);
-    if (!release->policy && !rows) {
+    if (options.rows) rows.emplace(*options.rows, *releases.current().plan);
+    if (!releases.current().policy && !rows) {
       throw UsageError(config.file +
                        ": bundle: empty, so there is nothing to decide with; only "
                        "--rows works without a bundle");
     }
-    if (release->policy) {
-      encode_release(release->release.fingerprint, release->release.document,
-                     records.emplace_back());
-    }
+    releases.encode_documents(records.emplace_back());
     out.records = &records;
     if (!rows) return;
     out.rows = [this](const EventBatch& events, std::span<const std::uint32_t> matrix_row,
@@ -111,8 +107,8 @@ struct Run {
     if (rows) rows->close();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     for (const OutcomeCounts& counts : summary.sources) summary.total.add(counts);
-    summary.spec = release->plan->fingerprint();
-    summary.release = release->release.fingerprint;
+    summary.spec = releases.current().plan->fingerprint();
+    summary.release = releases.current().release.fingerprint;
     summary.backend = name_of(backend);
     summary.seconds = took.count();
     summary.events_per_s = static_cast<double>(summary.total.consumed) / took.count();
@@ -123,9 +119,8 @@ struct Run {
   }
 
   Backend backend;
-  std::unique_ptr<LoadedRelease> release;
   ThreadPool pool;
-  Engine engine;
+  ReleaseSet releases;
   Intake intake;
   FileSink sink;
   std::optional<RowsWriter> rows;
@@ -136,12 +131,12 @@ struct Run {
 
 ReplaySummary replay_files(const Config& config, const ReplayOptions& options) {
   Run run(config, options, Provenance::source_names, 0);
-  const auto lane = run.engine.make_lane(0);
+  const auto lane = run.releases.engine().make_lane(0);
   FileFeed feed(options, run.intake);
   const auto start = std::chrono::steady_clock::now();
   feed.open(*lane);
   while (true) {
-    const bool stepped = run.engine.step(*lane, MonotonicTime(), run.out);
+    const bool stepped = run.releases.engine().step(*lane, MonotonicTime(), run.out);
     run.flush();
     lane->journal = {};  // files have one order, there is nothing to note
     lane->journal_rows = 0;
@@ -166,7 +161,7 @@ ReplaySummary replay_topics(const Config& config, const ReplayOptions& options) 
       throw UsageError(fmt::format("--partition {}: the topics have partitions 0 to {}", partition,
                                    topics.partitions - 1));
     }
-    const Recovered repeated = repeat_log(config, run.engine, run.intake, client, partition,
+    const Recovered repeated = repeat_log(config, run.releases, run.intake, client, partition,
                                           run.out, [&run] { run.flush(); });
     run.take(*repeated.lane);
   }

@@ -35,11 +35,10 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
 Server::Server(const Config& config, int partitions)
     : config_(config),
       backend_(resolve_backend(config.backend)),
-      release_(load_release(config, backend_, Provenance::kafka_topics)),
       pool_(config.threads),
-      engine_(config, *release_, backend_, pool_),
+      releases_(config, backend_, Provenance::kafka_topics, pool_),
       intake_(config, pool_, partitions),
-      observer_(config, release_->release.fingerprint),
+      observer_(config, releases_.current().release.fingerprint),
       sink_(config.kafka),
       consumer_(config.kafka) {}
 
@@ -55,7 +54,7 @@ void Server::start() {
   }
   committer_ = std::make_unique<Committer>(sink_, consumer_);
   consumer_.subscribe();
-  spdlog::info("serving release {} on {} with {} threads", release_->release.fingerprint,
+  spdlog::info("serving release {} on {} with {} threads", releases_.current().release.fingerprint,
                name_of(backend_), config_.threads);
 }
 
@@ -82,7 +81,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
 
 void Server::recover(int partition) {
   const SourceOffsets committed = consumer_.committed(partition);
-  Recovered recovered = recover_lane(config_, engine_, intake_, *readers_, partition, committed);
+  Recovered recovered = recover_lane(config_, releases_, intake_, *readers_, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
                                                 ? SourceState::closed
@@ -193,7 +192,7 @@ bool Server::work() {
     // One batch a lane and round, so that no partition waits for another's backlog.
     if (open_rows_ >= config_.transaction_events_max) break;
     const std::uint64_t before = lane->journal_rows;
-    if (engine_.step(*lane, now, out)) {
+    if (releases_.engine().step(*lane, now, out)) {
       any = true;
       if (open_rows_ == 0) open_since_ = steady_clock::now();
       open_rows_ += lane->journal_rows - before;
@@ -208,7 +207,7 @@ void Server::hand_over() {
   if (!release_published_) {
     // Ahead of the first decision made with it.
     OutputBatch release;
-    encode_release(release_->release.fingerprint, release_->release.document, release);
+    releases_.encode_documents(release);
     records_.insert(records_.begin(), std::move(release));
     release_published_ = true;
   }
@@ -231,7 +230,7 @@ void Server::commit() {
     check_identity(lane->counts, partition);
     JournalRecord& journal = lane->journal;
     journal.partition = partition;
-    journal.release = release_->release.fingerprint;
+    journal.release = releases_.current().release.fingerprint;
     journal.state_hash = lane->state_hash();
     for (const Source source : keyed_sources) {
       const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];

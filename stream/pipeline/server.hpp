@@ -48,9 +48,8 @@ class Server {
 
   const Config& config_;
   Backend backend_;
-  std::unique_ptr<LoadedRelease> release_;
   ThreadPool pool_;
-  Engine engine_;
+  ReleaseSet releases_;
   Intake intake_;
   Observer observer_;
   TransactionalSink sink_;

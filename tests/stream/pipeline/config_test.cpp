@@ -67,7 +67,8 @@ TEST_F(ConfigTest, OverridesReachEverySetting) {
       load_config(write("kafka: {group_id: a}\n"),
                   {"kafka.group_id=b", "http.port=8080", "batch.events_max=7", "backend=cpu",
                    "checkpoint.directory=/tmp/x", "kafka.client.security.protocol=ssl",
-                   "kafka.topics.dead-letter=dlq"});
+                   "kafka.topics.dead-letter=dlq", "previous_bundles=[a, b]"});
+  EXPECT_THAT(config.previous_bundles, testing::ElementsAre("a", "b"));
   EXPECT_EQ(config.kafka.group_id, "b");
   EXPECT_EQ(config.http_port, 8080);
   EXPECT_EQ(config.batch_events_max, 7U);
