@@ -8,8 +8,8 @@
 
 namespace tidemark {
 
-/// `name` stands in messages. Throws UsageError with one line that names the line and construct for a
-/// file that is damaged or uses what is not supported.
+/// `name` stands in messages. Throws UsageError with one line that names the line and construct for
+/// a file that is damaged or uses what is not supported.
 Forest parse_lightgbm(std::string_view text, std::string_view name);
 Forest load_forest(const std::filesystem::path& file);
 
