@@ -1,6 +1,6 @@
 # Public data through everything: the Handbook's 872,795 card transactions with their reports of
 # fraud, and the 2,466 invoices of the receivables sample, converted by tools/convert, through
-# replays and through a real broker. Every event is accounted for and the outputs are the same bytes.
+# replays and through a real broker. Every event is accounted for, the outputs are the same bytes.
 import filecmp
 import os
 import pathlib

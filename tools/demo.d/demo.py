@@ -31,6 +31,7 @@ PACE = Pace(history_days=150, fast=12, slow=4)
 SAMPLES = {"verdicts": 6, "limits": 6, "alerts": 6, "dead-letter": 3, "late": 1}
 SHOW_EVERY_S = 0.6
 CATCH_UP_S = 60
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
@@ -47,14 +48,14 @@ def main():
     except BlockingIOError:
         return fail("another demo is running in this folder")
     view = View()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, interrupt)
     try:
         run = run_files if arguments.no_kafka else run_kafka
         return run(arguments, view)
     except KeyboardInterrupt:
         view.clear_status()
-        return fail("stopped before anything came out")
+        return fail("stopped before the summary")
     except (DemoError, RuntimeError) as error:
         view.clear_status()
         return fail(str(error))
@@ -256,7 +257,7 @@ def run_kafka(arguments, view):
         return stream(broker, engine, feeder, view)
     finally:
         # A second Ctrl-C must not leave the children behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if feeder:
             feeder.stop()
@@ -267,19 +268,28 @@ def run_kafka(arguments, view):
             shutil.rmtree(broker.folder / "data", ignore_errors=True)
 
 
+def end_stream_on_signal(feeder):
+    """The first signal ends the stream, and the summary follows: raising it here instead could
+    lose outputs between being read and being counted. Another signal ends the demo at once."""
+
+    def handle(number, frame):
+        if feeder.stopping.is_set():
+            raise KeyboardInterrupt
+        feeder.stop()
+
+    for number in SIGNALS:
+        signal.signal(number, handle)
+
+
 def stream(broker, engine, feeder, view):
     reader = OutputReader(broker.bootstrap)
     tally = Tally()
     begin = time.monotonic()
     view.heading()
+    end_stream_on_signal(feeder)
     feeder.start()
-    try:
-        while feeder.is_alive():
-            watch(reader, engine, feeder, tally, view, begin)
-    except KeyboardInterrupt:
-        # The summary still follows; another Ctrl-C ends at once.
-        feeder.stop()
-    feeder.join(40)
+    while feeder.is_alive():
+        watch(reader, engine, feeder, tally, view, begin)
     if feeder.error:
         raise DemoError(f"feeding the events: {feeder.error}")
     wait_for_commits(broker, engine, feeder, reader, tally, view)
@@ -310,21 +320,22 @@ def watch(reader, engine, feeder, tally, view, begin):
     scored = feeder.delivered["payments"] + feeder.delivered["invoices"]
     behind = max(0, scored - tally.counts["verdicts"] - tally.counts["dead-letter"])
     at = datetime.datetime.fromtimestamp(feeder.at or 0, datetime.timezone.utc)
-    view.show_status(
-        status_text(
-            PACE.due_days(now - begin), f"{at:%Y-%m-%d}", fed,
-            int(fed / max(now - begin, 0.001)), tally, behind,
-        )  # fmt: skip
-    )
+    rate = int(fed / max(now - begin, 0.001))
+    view.show_status(status_text(f"{at:%Y-%m-%d}", fed, rate, tally, behind))
 
 
 def wait_for_commits(broker, engine, feeder, reader, tally, view):
     """Until the engine has committed everything that was delivered to the keyed topics."""
     view.show_status(" the stream has ended; waiting until all of it is committed ")
+    # Offsets of an open transaction do not make it wait: those committed before are the answer.
     consumer = Consumer(
-        {"bootstrap.servers": broker.bootstrap, "group.id": "tidemark", "isolation.level": "read_uncommitted",
-         "log_level": 0}
-    )  # fmt: skip
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "group.id": "tidemark",
+            "isolation.level": "read_uncommitted",
+            "log_level": 0,
+        }
+    )
     places = [
         TopicPartition(f"{source}.v1", number)
         for source in SOURCES

@@ -16,6 +16,7 @@ COLOURS = {
 STATUS_EVERY_S = 5
 NOT_AGAIN_S = 6
 REASONS_AT = 20
+VERDICTS = ("allow", "review", "block")
 TURNS = ("alerts", "verdicts", "limits") * 4 + ("dead-letter",)
 
 
@@ -160,15 +161,18 @@ class View:
         }[kind](record)
 
 
-def status_text(days, at, fed, engine_rate, tally, behind):
-    """The one line of counts and rates."""
+def status_text(at, fed, engine_rate, tally, behind):
+    """The one line of counts and rates, the most telling first: a narrow terminal cuts its end."""
     verdicts = tally.verdicts
-    return (
-        f" day {days:>4.0f}  {at}  │ {grouped(fed):>9} events in  {grouped(engine_rate):>7}/s  "
-        f"│ {grouped(verdicts['review'])} review  {grouped(verdicts['block'])} block  "
-        f"│ {grouped(tally.counts['limits'])} limits  {tally.counts['alerts']} alerts  "
-        f"│ {grouped(behind)} behind "
+    parts = (
+        f" {at}",
+        f"{grouped(fed):>9} events {grouped(engine_rate):>6}/s",
+        f"{grouped(tally.counts['limits'])} limits",
+        f"{grouped(verdicts['review'])} review {grouped(verdicts['block'])} block",
+        f"{tally.counts['alerts']} alerts",
+        f"{grouped(behind)} behind ",
     )
+    return " │ ".join(parts)
 
 
 def summary(view, fed, engine, tally, seconds, wrong):
@@ -179,13 +183,14 @@ def summary(view, fed, engine, tally, seconds, wrong):
     rows = [
         ("events fed", sum(fed.values()), ", ".join(f"{n:,} {s}" for s, n in fed.items() if n)),
         ("consumed", engine["consumed"], outcomes(engine)),
-        ("verdicts", tally.counts["verdicts"], listed(tally.verdicts, ("allow", "review", "block"))),
+        ("verdicts", tally.counts["verdicts"], listed(tally.verdicts, VERDICTS)),
         ("limits", tally.counts["limits"], credit(tally)),
         ("alerts", tally.counts["alerts"], opened(tally)),
         ("dead letters", tally.counts["dead-letter"], listed(tally.errors)),
         ("late", tally.counts["late"], "older than every window" if tally.counts["late"] else ""),
     ]
     for name, count, detail in rows:
+        detail = textwrap.shorten(detail, width=view.width() - 32, placeholder=" …")
         view.line(f"    {name:<13} {grouped(count):>11}   {view.paint(detail, DIM)}")
     view.line(f"    {'time':<13} {seconds:>10.1f}s")
     view.line()
