@@ -208,6 +208,23 @@ TEST(BrokerConsumer, StartRewinds) {
   EXPECT_EQ(member.offsets[payments0].back(), 999);
 }
 
+TEST(BrokerConsumer, StartingOnePartitionKeepsThePlaceOfAnother) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("beside", 2);
+  write_plain(settings.input(Source::payments), numbered(0, 5000, 0));
+  Member member(settings);
+  ASSERT_TRUE(member.assigned());
+  member.consumer.start(0, from_beginning());
+  ASSERT_TRUE(member.until([&] { return !member.seen[payments0].empty(); }));
+  ASSERT_EQ(member.ends.count(payments0), 0U) << "the first poll was to leave a rest";
+  member.consumer.start(1, from_beginning());
+  ASSERT_TRUE(member.until([&] { return member.ends.size() == 10; }));
+  ASSERT_EQ(member.offsets[payments0].size(), 5000U);
+  for (std::int64_t i = 0; i < 5000; ++i) {
+    EXPECT_EQ(member.offsets[payments0][static_cast<std::size_t>(i)], i);
+  }
+}
+
 TEST(BrokerConsumer, PausedPartitionsWaitWithoutLoss) {
   BROKER_OR_SKIP();
   const KafkaSettings settings = made_settings("pause", 1);

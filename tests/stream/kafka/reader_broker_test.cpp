@@ -1,6 +1,9 @@
 // Readers outside the group, and the journal through them.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <thread>
+
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/journal.hpp"
 #include "tests/stream/kafka/broker.hpp"
@@ -71,8 +74,17 @@ TEST(BrokerReader, SkipsAbortedRecordsAndEndsBehindMarkers) {
   ReaderClient client(settings);
   EXPECT_EQ(client.bounds(topic, 0).stable_end, 7);
   EXPECT_EQ(client.end(topic, 0), 8);
-  open.commit();
+  std::thread later([&open] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    open.commit();
+  });
   EXPECT_EQ(client.settled_bounds(topic, 0).stable_end, 9);
+  later.join();
+  // A range that ends behind a marker does not reach over it.
+  PlainReader upto(client, {topic, 0, 0, 4, Source::payments});
+  EXPECT_EQ(rest_of(upto), (std::vector<std::string>{"0", "1", "2"}));
+  PlainReader over(client, {topic, 0, 2, 7, Source::payments});
+  EXPECT_EQ(rest_of(over), (std::vector<std::string>{"2"}));
 }
 
 TEST(BrokerReader, FollowsALogThatGrows) {

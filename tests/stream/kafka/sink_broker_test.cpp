@@ -43,6 +43,7 @@ TEST(BrokerSink, CommittedOnceAbortedNeverOpenNotYet) {
   EXPECT_EQ(values(read_plain(topic, 0)), (std::vector<std::string>{"one", "two", "three"}));
   EXPECT_EQ(sink.counters().commits, 2U);
   EXPECT_EQ(sink.counters().aborts, 1U);
+  EXPECT_EQ(sink.counters().recycles, 0U);  // a healthy abort needs no new producer
 }
 
 TEST(BrokerSink, ASecondInstanceFencesTheFirst) {
