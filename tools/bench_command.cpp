@@ -14,7 +14,7 @@ void add_bench_command(CLI::App& app) {
   struct Options {
     ConfigOptions config;
     PipelineBenchOptions bench;
-    std::string payments, work = "out/bench";
+    std::string payments, merchants, work = "out/bench";
     bool no_kafka = false, json = false;
   };
   auto options = std::make_shared<Options>();
@@ -25,6 +25,8 @@ void add_bench_command(CLI::App& app) {
   options->config.add_to(*pipeline);
   pipeline->add_option("--payments", options->payments, "JSON Lines of payments")
       ->required()
+      ->check(CLI::ExistingFile);
+  pipeline->add_option("--merchants", options->merchants, "JSON Lines of their profiles")
       ->check(CLI::ExistingFile);
   pipeline->add_option("--work", options->work, "Scratch folder");
   pipeline->add_option("--runs", options->bench.runs, "Runs of each contender, interleaved")
@@ -39,6 +41,7 @@ void add_bench_command(CLI::App& app) {
   pipeline->add_flag("--json", options->json, "Print one JSON object");
   pipeline->callback([options] {
     options->bench.payments = options->payments;
+    options->bench.merchants = options->merchants;
     options->bench.work = options->work;
     options->bench.kafka = !options->no_kafka;
     const PipelineBenchResult result = bench_pipeline(options->config.load(), options->bench);

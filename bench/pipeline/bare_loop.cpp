@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/failure.hpp"
@@ -38,7 +39,7 @@ double run_bare_loop(const KafkaSettings& settings, std::uint64_t events,
   sink.init();
   GroupConsumer consumer(settings);
   consumer.subscribe();
-  std::map<int, std::int64_t> next;
+  std::map<std::pair<Source, int>, std::int64_t> next;
   std::uint64_t consumed = 0, open = 0;
   Clock::time_point start{};
   OutputBatch out;
@@ -51,17 +52,16 @@ double run_bare_loop(const KafkaSettings& settings, std::uint64_t events,
     if (consumed == 0) start = Clock::now();
     out.clear();
     for (const RawRecord& record : polled.records->records) {
-      if (record.source != Source::payments) continue;
       append_decision(record, out);
-      next[record.partition] = record.offset + 1;
+      next[{record.source, record.partition}] = record.offset + 1;
       ++consumed;
       ++open;
     }
     sink.produce(out);
     if (open < transaction_events && consumed < events) continue;
     std::vector<InputPosition> positions;
-    for (const auto& [partition, offset] : next) {
-      positions.push_back({Source::payments, partition, offset});
+    for (const auto& [place, offset] : next) {
+      positions.push_back({place.first, place.second, offset});
     }
     const CommitResult result = sink.commit(positions, consumer);
     if (!result.committed()) throw RunError("bare loop: commit failed: " + result.reason);

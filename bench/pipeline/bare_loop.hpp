@@ -8,7 +8,7 @@
 
 namespace tidemark {
 
-/// Reads `events` records of the payments topic and returns the seconds from the first record
+/// Reads `events` records of the keyed topics and returns the seconds from the first record
 /// polled to the last commit. Throws RunError when a commit fails.
 double run_bare_loop(const KafkaSettings& settings, std::uint64_t events,
                      std::size_t transaction_events);

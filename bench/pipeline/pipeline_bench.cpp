@@ -39,6 +39,9 @@ double run_replay(const Config& config, const PipelineBenchOptions& options,
                   std::uint64_t& events) {
   ReplayOptions replay_options;
   replay_options.inputs[static_cast<std::size_t>(Source::payments)] = options.payments;
+  if (!options.merchants.empty()) {
+    replay_options.inputs[static_cast<std::size_t>(Source::merchants)] = options.merchants;
+  }
   replay_options.out = options.work / "replay";
   replay_options.now_ms = now_ms();
   const ReplaySummary summary = replay(config, replay_options);
@@ -54,18 +57,18 @@ Config own_names(Config config, const std::string& topics, const std::string& me
   return config;
 }
 
-/// Puts the lines into the payments topic, keyed by merchant.
-std::uint64_t load_topic(const Config& config, const PipelineBenchOptions& options) {
+/// Puts the lines of a file into the topic of a source, keyed by merchant.
+std::uint64_t load_topic(const Config& config, Source source, const std::filesystem::path& path) {
   KafkaSettings settings = config.kafka;
   settings.transactional_id += "-loader";
   settings.output_topics[static_cast<std::size_t>(OutputTopic::verdicts)] =
-      config.kafka.input(Source::payments);
+      config.kafka.input(source);
   TransactionalSink sink(settings);
   sink.init();
   GroupConsumer nobody(settings);  // commits here carry no offsets
   ThreadPool pool(config.threads);
   Intake intake(config, pool, 0);
-  FileSource file(Source::payments, options.payments.string(), now_ms());
+  FileSource file(source, path.string(), now_ms());
   std::uint64_t loaded = 0;
   while (const auto raw = file.read(load_records_max)) {
     const auto rows = intake.parse(raw, 0, raw->records.size());
@@ -126,9 +129,11 @@ PipelineBenchResult bench_pipeline(const Config& given, const PipelineBenchOptio
     topics = random_word();
     const Config named = own_names(config, topics, topics);
     create_topics(named.kafka, options.partitions);
-    if (load_topic(named, options) != result.events) {
-      throw RunError("the loader lost events");
+    std::uint64_t loaded = load_topic(named, Source::payments, options.payments);
+    if (!options.merchants.empty()) {
+      loaded += load_topic(named, Source::merchants, options.merchants);
     }
+    if (loaded != result.events) throw RunError("the loader lost events");
     // A broker that has not served yet gives a third of its rate: one run of each does not count.
     run_bare_loop(own_names(config, topics, random_word()).kafka, result.events,
                   options.transaction_events);

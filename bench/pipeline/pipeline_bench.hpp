@@ -13,8 +13,9 @@
 namespace tidemark {
 
 struct PipelineBenchOptions {
-  std::filesystem::path payments;  // JSON Lines
-  std::filesystem::path work;      // scratch folder for replay's outputs
+  std::filesystem::path payments;   // JSON Lines
+  std::filesystem::path merchants;  // their profiles, or empty
+  std::filesystem::path work;       // scratch folder for replay's outputs
   int runs = 3;
   bool kafka = true;
   int partitions = 8;
