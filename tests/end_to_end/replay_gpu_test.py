@@ -7,19 +7,14 @@ import pytest
 from support import outputs, program, scene
 
 
-@pytest.fixture(scope="module")
-def slice_inputs(small_scene, tmp_path_factory):
-    # From the middle of the scene's life, so that windows are not all empty: but few events.
-    share = float(os.environ.get("TIDEMARK_GPU_TEST_SHARE", "0.06"))
-    return scene.cut_at(small_scene, share, tmp_path_factory.mktemp("slice"))
-
-
-@pytest.mark.parametrize("events_max", [7, 4096])
-def test_cuda_writes_the_bytes_of_the_cpu(slice_inputs, tmp_path, events_max):
+# Batches of 7 cost a launch each; with large ones the slice is long enough for limits and alerts.
+@pytest.mark.parametrize(("events_max", "share"), [(7, 0.06), (4096, 0.6)])
+def test_cuda_writes_the_bytes_of_the_cpu(small_scene, tmp_path, events_max, share):
     if not os.environ.get("TIDEMARK_WITH_CUDA"):
         pytest.skip("this build has no CUDA backend")
     if not has_device(tmp_path):
         pytest.skip("no CUDA device and no runtime to test with")
+    slice_inputs = scene.cut_at(small_scene, share, tmp_path / "slice")
     found = {}
     for backend in ("cpu", "cuda"):
         folder = tmp_path / backend
@@ -31,6 +26,8 @@ def test_cuda_writes_the_bytes_of_the_cpu(slice_inputs, tmp_path, events_max):
         found[backend] = outputs.files_of(folder)
         found[backend]["rows"] = (folder / "rows.csv").read_bytes().splitlines()
     assert len(found["cpu"]["verdicts"]) > 500
+    if share > 0.5:
+        assert len(found["cpu"]["limits"]) > 50 and found["cpu"]["alerts"]
     outputs.assert_same_files(found["cuda"], found["cpu"], f"cuda, batches of {events_max}")
 
 
