@@ -6,7 +6,8 @@ from support import program
 
 def test_all_contenders_finish(broker, small_scene, tmp_path):
     said = program.run_well(
-        "bench", "pipeline", "--config", program.CONFIG, "--payments", small_scene.inputs["payments"],
+        "bench", "pipeline", "--config", program.CONFIG,
+        "--payments", small_scene.inputs["payments"],
         "--merchants", small_scene.inputs["merchants"], "--work", tmp_path, "--runs", 1,
         "--partitions", 2, "--transaction-events", 5000, "--json",
         *program.settings(f"kafka.bootstrap_servers={broker.bootstrap}", *program.SMALL),
