@@ -35,8 +35,7 @@ target_compile_options(tidemark_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Werror -ffp-contract=off>
   $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-march=${TIDEMARK_ARCH}>)
-target_compile_definitions(tidemark_flags INTERFACE
-  TIDEMARK_VERSION="${PROJECT_VERSION}" $<$<BOOL:${TIDEMARK_CUDA}>:TIDEMARK_WITH_CUDA=1>)
+target_compile_definitions(tidemark_flags INTERFACE TIDEMARK_VERSION="${PROJECT_VERSION}")
 if(TIDEMARK_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TIDEMARK_SANITIZE}>
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>
