@@ -357,6 +357,7 @@ std::int64_t TransactionalSink::transaction_age_ms() const {
 }
 
 TransactionalSink::Counters TransactionalSink::counters() const {
+  const std::lock_guard lock(impl_->counters_mutex);
   return impl_->counters;
 }
 
