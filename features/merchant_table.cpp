@@ -154,8 +154,13 @@ void MerchantTable::Impl::remember_id(std::uint64_t id_key, std::int64_t time_ms
 
 void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot,
                                     std::uint64_t id_key) {
+  const bool tombstone = batch.type[row] == EventType::tombstone;
   if (slot == no_slot || hot(slot).id_view() != batch.merchant_id[row]) {
     slot = find(batch.merchant_hash[row], batch.merchant_id[row]);
+    if (slot == no_slot && tombstone) {
+      batch.outcome[row] = Outcome::applied;  // there is no profile to take away
+      return;
+    }
     if (slot == no_slot) slot = make_merchant(batch.merchant_hash[row], batch.merchant_id[row]);
   }
   MerchantHot& merchant = hot(slot);
@@ -173,6 +178,8 @@ void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uin
     batch.outcome[row] = Outcome::duplicate;
     return;
   }
+  // A tombstone says nothing but its key: it happens at the merchant's clock and never moves it.
+  if (tombstone) batch.event_time_ms[row] = merchant.clock_ms;
   const bool is_profile = batch.source[row] == Source::merchants;
   const std::int64_t time_ms = batch.event_time_ms[row];
   const Zone& zone = is_profile ? zone_of(batch, row) : zone_of_id(merchant.zone);

@@ -168,6 +168,8 @@ FeatureOracle::~FeatureOracle() = default;
 
 FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row) {
   if (batch.outcome[row] != Outcome::pending) return {batch.outcome[row], {}};
+  const bool tombstone = batch.type[row] == EventType::tombstone;
+  if (tombstone && !merchants_.contains(batch.merchant_id[row])) return {Outcome::applied, {}};
   std::unique_ptr<Merchant>& known = merchants_[std::string(batch.merchant_id[row])];
   if (known == nullptr) {
     known = std::make_unique<Merchant>();
@@ -194,7 +196,7 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
           ? merchant.zone
           : load_zone(profile == nullptr || profile->time_zone.empty() ? options_.default_zone
                                                                        : profile->time_zone);
-  const std::int64_t time_ms = batch.event_time_ms[row];
+  const std::int64_t time_ms = tombstone ? merchant.clock_ms : batch.event_time_ms[row];
   const absl::CivilSecond second = local_second(time_ms, zone);
   Event event{std::string(batch.event_id[row]),
               batch.source[row],

@@ -39,7 +39,7 @@ void add_serve_command(CLI::App& app) {
     ServeHooks hooks;
     hooks.ready = [] { spdlog::info("ready"); };
     const SourceCounts counts = serve(config, stop_requested, hooks);
-    spdlog::info("stopped: everything read was committed");
+    spdlog::info("stopped: everything decided was committed");
     fmt::print("{{{}}}\n", counts_json(counts));
   });
 }

@@ -97,7 +97,9 @@ std::optional<Source> GroupConsumer::Impl::source_of(std::string_view topic) con
 }
 
 /// One assign() for all partitions that run: fetchers start at explicit offsets, and whatever older
-/// fetches still bring is outdated and dropped by the client.
+/// fetches still bring is outdated and dropped by the client. The client keeps a pause beyond an
+/// assignment, so every partition is resumed first and paused again where the caller still wants
+/// it.
 void GroupConsumer::Impl::apply_starts() {
   restart = false;
   PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(held.size())));
@@ -117,6 +119,7 @@ void GroupConsumer::Impl::apply_starts() {
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw RunError(fmt::format("kafka: cannot start partitions: {}", rd_kafka_err2str(error)));
   }
+  rd_kafka_resume_partitions(client.get(), list.get());
   if (stopped->cnt > 0) rd_kafka_pause_partitions(client.get(), stopped.get());
 }
 
@@ -243,6 +246,7 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
 
 void GroupConsumer::start(int partition, const SourceOffsets& offsets) {
   impl_->started[partition] = offsets;
+  std::erase_if(impl_->paused, [&](const auto& place) { return place.first == partition; });
   impl_->restart = true;
 }
 

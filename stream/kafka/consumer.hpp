@@ -55,8 +55,9 @@ class GroupConsumer {
   Polled poll(std::size_t records_max, int timeout_ms);
 
   /// Begins to fetch an assigned partition number at these offsets (offset_none = the log's
-  /// beginning), or rewinds a running one. Nothing is fetched of a partition before its start().
-  /// Takes effect at the next poll; several starts between two polls cost one restart.
+  /// beginning), or rewinds a running one; nothing of it is paused any more. Nothing is fetched of
+  /// a partition before its start(). Takes effect at the next poll; several starts between two
+  /// polls cost one restart.
   void start(int partition, const SourceOffsets& offsets);
 
   /// Gives the revoked partitions back: the group goes on from here. Commit before.

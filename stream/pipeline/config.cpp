@@ -42,7 +42,11 @@ void apply_override(YAML::Node root, const std::string& option) {
   }
   const std::string value = option.substr(equals + 1);
   // A list is YAML; anything else is the text as it stands.
-  at[parts.back()] = value.starts_with('[') ? YAML::Load(value) : YAML::Node(value);
+  try {
+    at[parts.back()] = value.starts_with('[') ? YAML::Load(value) : YAML::Node(value);
+  } catch (const YAML::ParserException& error) {
+    throw UsageError("--set " + option + ": " + error.msg);
+  }
 }
 
 void read_batching(YamlMap& root, Config& config) {

@@ -11,22 +11,30 @@ namespace tidemark {
 namespace {
 
 constexpr std::size_t sweep_chunk = 4096;  // merchants read out at a time
+// Sixteen months: two more than the longest ring.
+constexpr std::int64_t longest_gap_ms = 16 * 31 * ms_per_day;
 
 }  // namespace
 
 void Engine::pass_tick(Lane& lane, const SourceMerge::Crossing& cause, const EngineOutput& out) {
   const std::int64_t interval = config_.sweep_interval_ms;
-  const std::int64_t tick = floor_div(cause.event_time_ms, interval) * interval;
-  // The first event of a lane only sets the tick. A gap of several ticks is swept once, at its end:
-  // nothing happened in between that a sweep could have seen.
-  const bool first = !lane.tick_ms.has_value();
-  lane.tick_ms = tick;
-  if (first) return;
-  lane.journal.ticks.push_back({lane.journal_rows, tick});
-  std::vector<std::uint32_t>& slots = scratch_->slots;
-  slots.resize(lane.table.size());
-  std::iota(slots.begin(), slots.end(), 0U);
-  sweep(lane, slots, tick, cause, out);
+  const std::int64_t newest = floor_div(cause.event_time_ms, interval) * interval;
+  if (!lane.tick_ms) {  // the first event of a lane only sets the tick
+    lane.tick_ms = newest;
+    return;
+  }
+  // Windows move without events, so no tick of a gap is left out: what a merchant's sweeps say must
+  // not depend on who shares its partition. Beyond the longest window nothing is left to move.
+  std::int64_t tick = std::max(*lane.tick_ms + interval, newest - longest_gap_ms);
+  tick = floor_div(tick, interval) * interval;
+  for (; tick <= newest; tick += interval) {
+    lane.tick_ms = tick;
+    lane.journal.ticks.push_back({lane.journal_rows, tick});
+    std::vector<std::uint32_t>& slots = scratch_->slots;
+    slots.resize(lane.table.size());
+    std::iota(slots.begin(), slots.end(), 0U);
+    sweep(lane, slots, tick, cause, out);
+  }
 }
 
 void Engine::sweep(Lane& lane, std::span<const std::uint32_t> slots, std::int64_t at_ms,

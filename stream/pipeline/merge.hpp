@@ -24,9 +24,10 @@ enum class SourceState : std::uint8_t {
   closed,       // nothing will come any more
 };
 
-/// True for a row that may move a clock or a tick: parsed, not ahead of its log, key fits.
+/// True for a row that may move a clock or a tick: parsed, not ahead of its log, key fits, and with
+/// a time of its own, which a tombstone has not.
 inline bool passes_stateless_checks(const EventBatch& rows, std::size_t row) {
-  return rows.outcome[row] == Outcome::pending;
+  return rows.outcome[row] == Outcome::pending && rows.type[row] != EventType::tombstone;
 }
 
 class SourceMerge {

@@ -70,6 +70,8 @@ Observer::Observer(const Config& config, const std::string& release)
                    std::to_string(config.http_port) + "; is it taken?");
   }
   impl.thread = std::thread([&impl] { impl.server.listen_after_bind(); });
+  // stop() reaches only a server that runs.
+  while (!impl.server.is_running()) std::this_thread::yield();
 }
 
 Observer::~Observer() {

@@ -122,19 +122,17 @@ Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
   return result;
 }
 
-Recovered recover_lane(const Config& config, ReleaseSet& releases, Intake& intake,
-                       ReaderClient& client, int partition, const SourceOffsets& committed) {
-  Recovered result = repeat_log(config, releases, intake, client, partition, {}, {});
+void check_reaches(const Config& config, const Recovered& recovered, int partition,
+                   const SourceOffsets& committed) {
   for (const Source source : keyed_sources) {
     const auto s = static_cast<std::size_t>(source);
-    if (committed[s] == result.next[s]) continue;
+    if (committed[s] == recovered.next[s]) continue;
     throw RunError(fmt::format(
         "recovery of partition {}: group {} has committed offset {} of {}, the journal ends at "
         "{}; the journal must be kept as long as the inputs, and a group must keep its journal",
         partition, config.kafka.group_id, committed[s], config.kafka.input(source),
-        result.next[s]));
+        recovered.next[s]));
   }
-  return result;
 }
 
 }  // namespace tidemark

@@ -28,9 +28,9 @@ Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
                      ReaderClient& client, int partition, const EngineOutput& out,
                      const std::function<void()>& after);
 
-/// The same in silence, for a restart. `committed`: the group's offsets of the partition;
-/// a RunError when the journal does not end there.
-Recovered recover_lane(const Config& config, ReleaseSet& releases, Intake& intake,
-                       ReaderClient& client, int partition, const SourceOffsets& committed);
+/// Throws RunError when the journal does not end where the group's committed offsets of the
+/// partition are.
+void check_reaches(const Config& config, const Recovered& recovered, int partition,
+                   const SourceOffsets& committed);
 
 }  // namespace tidemark

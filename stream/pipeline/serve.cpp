@@ -13,18 +13,22 @@ SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const Se
   if (config.bundle.empty()) throw UsageError(config.file + ": bundle: this setting is required");
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
-  Server server(config, topics.partitions);
+  Server server(config, topics.partitions, stop);
   server.start();
   bool announced = false;
-  while (!stop) {
-    server.round();
-    if (!announced && server.recovered_once()) {
-      announced = true;
-      server.observer().set_ready(true);
-      if (hooks.ready) hooks.ready();
+  try {
+    while (!stop) {
+      server.round();
+      if (!announced && server.recovered_once()) {
+        announced = true;
+        server.observer().set_ready(true);
+        if (hooks.ready) hooks.ready();
+      }
+      if (hooks.taken) hooks.taken(server.rows_taken());
+      if (hooks.handed) hooks.handed(server.rows_handed());
     }
-    if (hooks.taken) hooks.taken(server.rows_taken());
-    if (hooks.handed) hooks.handed(server.rows_handed());
+  } catch (const Interrupted&) {
+    spdlog::info("stopped while recovering; the next start begins again");
   }
   server.observer().set_ready(false);
   server.stop(hooks.settled);

@@ -32,8 +32,10 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
 
 }  // namespace
 
-Server::Server(const Config& config, int partitions)
+Server::Server(const Config& config, int partitions, const std::atomic<bool>& stop)
     : config_(config),
+      partitions_(partitions),
+      stop_(stop),
       backend_(resolve_backend(config.backend)),
       pool_(config.threads),
       releases_(config, backend_, Provenance::kafka_topics, pool_),
@@ -80,8 +82,18 @@ void Server::take_assignment(const std::vector<int>& partitions) {
 }
 
 void Server::recover(int partition) {
+  if (partition >= partitions_) {
+    throw RunError("partition " + std::to_string(partition) +
+                   " was added while serving; a "
+                   "merchant's partition must not change, so the keys have to be moved first");
+  }
   const SourceOffsets committed = consumer_.committed(partition);
-  Recovered recovered = recover_lane(config_, releases_, intake_, *readers_, partition, committed);
+  const auto leave_if_asked = [this] {
+    if (stop_) throw Interrupted{};
+  };
+  Recovered recovered =
+      repeat_log(config_, releases_, intake_, *readers_, partition, {}, leave_if_asked);
+  check_reaches(config_, recovered, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
                                                 ? SourceState::closed
@@ -101,16 +113,16 @@ void Server::recover(int partition) {
 
 void Server::give_up(const GroupConsumer::Polled& polled) {
   if (polled.lost) {
-    committer_->restart();
     for (const int partition : polled.revoked) lanes_.erase(partition);
     consumer_.unassign(polled.revoked);
-    rebuild();
+    rebuild();  // the open transaction held rows of the lost partitions
     return;
   }
   commit();
-  if (!committer_->settle()) rebuild();
+  const bool committed = committer_->settle();
   for (const int partition : polled.revoked) lanes_.erase(partition);
   consumer_.unassign(polled.revoked);
+  if (!committed) rebuild();
 }
 
 void Server::take_in(const GroupConsumer::Polled& polled) {
@@ -188,17 +200,21 @@ bool Server::work() {
   const auto now = steady_clock::now();
   EngineOutput out;
   out.records = &records_;
-  for (auto& [partition, lane] : lanes_) {
-    // One batch a lane and round, so that no partition waits for another's backlog.
+  auto next = lanes_.upper_bound(last_lane_);
+  for (std::size_t visited = 0; visited < lanes_.size(); ++visited, ++next) {
+    if (next == lanes_.end()) next = lanes_.begin();
+    // One batch a lane and turn, so that no partition waits for another's backlog.
     if (open_rows_ >= config_.transaction_events_max) break;
-    const std::uint64_t before = lane->journal_rows;
-    if (releases_.engine().step(*lane, now, out)) {
+    Lane& lane = *next->second;
+    const std::uint64_t before = lane.journal_rows;
+    if (releases_.engine().step(lane, now, out)) {
       any = true;
+      last_lane_ = next->first;
       if (open_rows_ == 0) open_since_ = steady_clock::now();
-      open_rows_ += lane->journal_rows - before;
+      open_rows_ += lane.journal_rows - before;
       hand_over();
     }
-    hold_back(*lane);
+    hold_back(lane);
   }
   return any;
 }

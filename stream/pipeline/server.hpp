@@ -2,6 +2,7 @@
 // to serve.cpp and server.cpp; one thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
@@ -14,9 +15,13 @@
 
 namespace tidemark {
 
+/// Thrown out of a recovery when the program is asked to stop: nothing is open, nothing is lost.
+struct Interrupted {};
+
 class Server {
  public:
-  Server(const Config& config, int partitions);
+  /// `stop` ends a recovery early.
+  Server(const Config& config, int partitions, const std::atomic<bool>& stop);
   ~Server();
 
   /// Joins the group. Call once.
@@ -47,6 +52,8 @@ class Server {
   void recover(int partition);
 
   const Config& config_;
+  const int partitions_;
+  const std::atomic<bool>& stop_;
   Backend backend_;
   ThreadPool pool_;
   ReleaseSet releases_;
@@ -59,6 +66,7 @@ class Server {
   std::unique_ptr<Committer> committer_;
 
   std::map<int, std::unique_ptr<Lane>> lanes_;
+  int last_lane_ = -1;  // the one that worked last: the others come first
   std::map<int, std::array<bool, source_count>> paused_;
   std::vector<std::shared_ptr<const RawBatch>> control_log_;  // everything read of control.v1
   std::vector<OutputBatch> records_;

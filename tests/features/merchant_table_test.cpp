@@ -145,10 +145,15 @@ TEST(MerchantTable, ATombstoneClearsTheProfileAndKeepsTheWindows) {
   Stream more;
   Line tombstone;
   tombstone.type = EventType::tombstone;
-  tombstone.time_ms = april_ms;
+  tombstone.time_ms = april_ms + 400 * day_ms;  // the log's time, of no meaning to the merchant
   more.add(tombstone);
   const auto row = more.add(payment(april_ms, "second"));
+  tombstone.merchant = "nobody";
+  const auto unknown = more.add(tombstone);
   const TableRun run = run_table(table, more.batch, {1}, 1);
+  EXPECT_EQ(run.outcome[row], Outcome::scored) << "a tombstone moves no clock";
+  EXPECT_EQ(run.outcome[unknown], Outcome::applied);
+  EXPECT_EQ(table.size(), 1U);
   EXPECT_EQ(table.profile(0).industry, "");
   const auto column = static_cast<std::size_t>(table.plan().column("payment_count_30d"));
   EXPECT_EQ(run.features.at(row)[column], 2);

@@ -81,6 +81,7 @@ TEST_F(ConfigTest, AWrongOverrideIsNamed) {
   EXPECT_THAT(error_of("", {"batch.evnts_max=7"}), HasSubstr("unknown setting 'batch.evnts_max'"));
   EXPECT_THAT(error_of("", {"threads=x"}), HasSubstr("threads: expected a whole number, got 'x'"));
   EXPECT_THAT(error_of("", {"threads"}), HasSubstr("--set threads: expected path.to.key=value"));
+  EXPECT_THAT(error_of("", {"previous_bundles=[a"}), HasSubstr("--set previous_bundles=[a: "));
   EXPECT_THAT(error_of("", {"bundle.x=1"}), HasSubstr("'bundle' is no mapping"));
 }
 

@@ -97,6 +97,16 @@ TEST(Merge, ABadOrUntrustworthyRecordKeepsItsPlaceBehindTheOneBefore) {
   EXPECT_EQ(m.order(), "p0 p1 p2 p3 i0 i1 p4 ");
 }
 
+TEST(Merge, ATombstoneHasNoTimeOfItsOwn) {
+  Merged m;
+  auto merchants = rows_at(Source::merchants, {1, 900});
+  merchants->type[1] = EventType::tombstone;
+  m.merge.push(Source::merchants, std::move(merchants), m.now);
+  m.push(Source::payments, {2});
+  EXPECT_EQ(m.take(1000, 500), 3U) << "it crosses no tick";
+  EXPECT_EQ(m.order(), "m0 m1 p0 ");
+}
+
 TEST(Merge, StopsBeforeTheRowThatCrossesATick) {
   Merged m;
   m.push(Source::payments, {1, 5, 10, 3});
