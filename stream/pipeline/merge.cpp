@@ -18,6 +18,7 @@ void SourceMerge::push(Source source, std::unique_ptr<EventBatch> rows, Monotoni
       last = rows->event_time_ms[row];
     }
     chunk.merge_time_ms[row] = last;
+    queued_bytes_[index(source)] += rows->raw_value[row].size();
   }
   queued_[index(source)] += rows->rows();
   chunk.rows = std::move(rows);
@@ -62,6 +63,9 @@ bool SourceMerge::choose(MonotonicTime now, std::size_t& best, std::int64_t& unt
 
 std::size_t SourceMerge::move(EventBatch& out, std::size_t source, std::size_t count) {
   Chunk& chunk = queues_[source].front();
+  for (std::size_t row = chunk.next; row < chunk.next + count; ++row) {
+    queued_bytes_[source] -= chunk.rows->raw_value[row].size();
+  }
   if (out.empty() && chunk.next == 0 && count == chunk.rows->rows()) {
     std::swap(out, *chunk.rows);  // the whole chunk, no copy
   } else {
@@ -146,6 +150,7 @@ std::optional<SourceMerge::Crossing> SourceMerge::crossing_recorded(Source recor
 void SourceMerge::forget() {
   for (auto& queue : queues_) queue.clear();
   queued_.fill(0);
+  queued_bytes_.fill(0);
   last_time_ms_ = taken_time_ms_;
 }
 

@@ -41,6 +41,8 @@ class SourceMerge {
   void set_state(Source source, SourceState state) { states_[index(source)] = state; }
   SourceState state(Source source) const { return states_[index(source)]; }
   std::size_t queued(Source source) const { return queued_[index(source)]; }
+  /// Bytes of the values that are queued.
+  std::size_t queued_bytes(Source source) const { return queued_bytes_[index(source)]; }
   bool empty() const;
 
   /// Where a batch has to end, because something other than rows comes between.
@@ -86,7 +88,7 @@ class SourceMerge {
   std::array<std::deque<Chunk>, source_count> queues_;
   std::array<std::int64_t, source_count> last_time_ms_ = filled(INT64_MIN);   // of rows pushed
   std::array<std::int64_t, source_count> taken_time_ms_ = filled(INT64_MIN);  // of rows taken
-  std::array<std::size_t, source_count> queued_{};
+  std::array<std::size_t, source_count> queued_{}, queued_bytes_{};
   std::array<SourceState, source_count> states_{};
   std::chrono::milliseconds idle_;
 

@@ -16,8 +16,9 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t poll_records_max = 10'000;
 constexpr int poll_idle_ms = 5;
-// Rows of one source that wait in a lane for the others; beyond it the broker keeps them.
+// What of one source waits in a lane for the others; beyond it the broker keeps the rest.
 constexpr std::size_t queued_rows_max = 100'000;
+constexpr std::size_t queued_bytes_max = std::size_t{64} << 20;
 
 void append_journal(const JournalRecord& journal, OutputBatch& out) {
   const std::string bytes = encode_journal(journal);
@@ -160,11 +161,11 @@ void Server::hold_back(Lane& lane) {
   auto& paused = paused_[lane.partition()];
   for (const Source source : keyed_sources) {
     const auto s = static_cast<std::size_t>(source);
-    const std::size_t queued = lane.merge.queued(source);
-    if (!paused[s] && queued > queued_rows_max) {
+    const std::size_t rows = lane.merge.queued(source), bytes = lane.merge.queued_bytes(source);
+    if (!paused[s] && (rows > queued_rows_max || bytes > queued_bytes_max)) {
       consumer_.pause(source, lane.partition());
       paused[s] = true;
-    } else if (paused[s] && queued < queued_rows_max / 2) {
+    } else if (paused[s] && rows < queued_rows_max / 2 && bytes < queued_bytes_max / 2) {
       consumer_.resume(source, lane.partition());
       paused[s] = false;
     }

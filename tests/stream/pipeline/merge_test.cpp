@@ -131,6 +131,19 @@ TEST(Merge, AControlRowComesAlone) {
   EXPECT_EQ(m.take(), 1U);
 }
 
+TEST(Merge, KnowsHowMuchWaits) {
+  Merged m;
+  auto payments = rows_at(Source::payments, {1, 2, 3});
+  for (auto& value : payments->raw_value) value = "0123456789";
+  m.merge.push(Source::payments, std::move(payments), m.now);
+  EXPECT_EQ(m.merge.queued_bytes(Source::payments), 30U);
+  m.take(1);
+  EXPECT_EQ(m.merge.queued(Source::payments), 2U);
+  EXPECT_EQ(m.merge.queued_bytes(Source::payments), 20U);
+  m.merge.forget();
+  EXPECT_EQ(m.merge.queued_bytes(Source::payments), 0U);
+}
+
 TEST(Merge, ARecordedOrderIsRepeatedWhateverTheTimesSay) {
   Merged m;
   m.push(Source::payments, {1, 2, 3});
