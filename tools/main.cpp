@@ -18,8 +18,9 @@ bool knows(CLI::App& app, const std::string& command) {
                      [&](const CLI::App* one) { return one->check_name(command); });
 }
 
-int report(const char* what, int status) {
-  std::fprintf(stderr, "tidemark: %s\n", what);
+int report(std::string what, int status) {
+  std::replace(what.begin(), what.end(), '\n', ' ');  // one line, whoever wrote it
+  std::fprintf(stderr, "tidemark: %s\n", what.c_str());
   return status;
 }
 
