@@ -1,7 +1,7 @@
 # Read by ctest, not by cmake: asks a GoogleTest program for its tests and adds each with the
 # properties of its label. CMake's own gtest_discover_tests calls every skip harmless and takes no
-# properties that are lists. The including file sets: program, prefix, labels, environment, and for
-# each label properties_<label> as key and value in turn.
+# properties that are lists. The including file sets: program, prefix, labels, environment,
+# environment_gpu, and for each label properties_<label> as key and value in turn.
 cmake_minimum_required(VERSION 3.25)
 
 function(tidemark_label_of test out)
@@ -62,7 +62,11 @@ function(tidemark_add_discovered program prefix)
         set_tests_properties("${prefix}${test}" PROPERTIES ${key} "${value}")
         math(EXPR at "${at} + 2")
       endwhile()
-      set_tests_properties("${prefix}${test}" PROPERTIES ENVIRONMENT_MODIFICATION "${environment}")
+      set(variables "${environment}")
+      if(label STREQUAL gpu)
+        set(variables "${environment_gpu}")
+      endif()
+      set_tests_properties("${prefix}${test}" PROPERTIES ENVIRONMENT_MODIFICATION "${variables}")
       if(test MATCHES "DISABLED[_]")
         set_tests_properties("${prefix}${test}" PROPERTIES DISABLED TRUE)
       endif()
