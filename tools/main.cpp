@@ -1,5 +1,8 @@
 // The `tidemark` program: one subcommand a file. Here a failure becomes one line on stderr and the
 // exit status: 0 done, 1 the run failed, 2 wrong usage or configuration.
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -27,6 +30,8 @@ int report(std::string what, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Standard output belongs to what a command was asked for; the log goes to stderr.
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("tidemark"));
   CLI::App app("Tidemark: limits, verdicts and alerts from streams of payments and invoices");
   app.require_subcommand(1);
   app.set_version_flag("--version", TIDEMARK_VERSION);

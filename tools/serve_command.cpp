@@ -1,6 +1,5 @@
 // `tidemark serve`: Kafka in, Kafka out, until SIGTERM or SIGINT.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -32,7 +31,6 @@ void add_serve_command(CLI::App& app) {
       app.add_subcommand("serve", "Read from Kafka, publish to Kafka, exactly once");
   options->add_to(*command);
   command->callback([options] {
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("tidemark"));
     const Config config = options->load();
     std::signal(SIGTERM, on_stop_signal);
     std::signal(SIGINT, on_stop_signal);
