@@ -2,6 +2,7 @@
 #include "models/reasons.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -35,7 +36,8 @@ TEST(ReasonText, MistakesNameTheirPlace) {
 class ReasonTableTest : public ::testing::Test {
  protected:
   ReasonTable load(const std::string& yaml, const std::vector<std::string>& names) {
-    const auto file = std::filesystem::path(::testing::TempDir()) / "reason_table_test.yaml";
+    const auto file = std::filesystem::path(::testing::TempDir()) /
+                      ("reason_table_" + std::to_string(::getpid()) + ".yaml");
     std::ofstream(file, std::ios::binary) << yaml;
     return load_reasons(file, names);
   }

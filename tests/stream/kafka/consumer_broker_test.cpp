@@ -230,8 +230,8 @@ TEST(BrokerConsumer, PausedPartitionsWaitWithoutLoss) {
   const KafkaSettings settings = made_settings("pause", 1);
   Member member(settings);
   ASSERT_TRUE(member.assigned());
-  member.consumer.pause(Source::payments, 0);
   member.consumer.start(0, from_beginning());
+  member.consumer.pause(Source::payments, 0);
   write_plain(settings.input(Source::payments), numbered(0, 50, 0));
   write_plain(settings.input(Source::invoices), numbered(0, 5, 0));
   ASSERT_TRUE(member.until([&] { return member.seen[{Source::invoices, 0}].size() == 5; }));
@@ -248,6 +248,20 @@ TEST(BrokerConsumer, PausedPartitionsWaitWithoutLoss) {
   ASSERT_TRUE(member.until([&] { return member.ends[payments0] == 60; }));
   ASSERT_EQ(member.seen[payments0].size(), 60U);
   for (int i = 0; i < 60; ++i) EXPECT_EQ(member.offsets[payments0][static_cast<std::size_t>(i)], i);
+}
+
+TEST(BrokerConsumer, AStartEndsAPause) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("pause-start", 1);
+  Member member(settings);
+  ASSERT_TRUE(member.assigned());
+  member.consumer.start(0, from_beginning());
+  write_plain(settings.input(Source::payments), numbered(0, 50, 0));
+  ASSERT_TRUE(member.until([&] { return member.seen[payments0].size() == 50; }));
+  member.consumer.pause(Source::payments, 0);
+  member.poll();
+  member.consumer.start(0, from_beginning());
+  ASSERT_TRUE(member.until([&] { return member.seen[payments0].size() == 100; }));
 }
 
 TEST(BrokerConsumer, TwoMembersShareAndTheSourcesOfAPartitionStayTogether) {

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -18,8 +19,8 @@ class ConfigTest : public testing::Test {
  protected:
   std::filesystem::path write(const std::string& text) {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    file_ =
-        std::filesystem::temp_directory_path() / (std::string("config_") + test->name() + ".yaml");
+    file_ = std::filesystem::temp_directory_path() /
+            ("config_" + std::string(test->name()) + std::to_string(::getpid()) + ".yaml");
     std::ofstream(file_) << "features: {spec: f.yaml}\nbundle: b\n" << text;
     return file_;
   }
