@@ -2,6 +2,7 @@
 #include "models/bundle.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -50,7 +51,8 @@ class BundleTest : public ::testing::Test {
   void SetUp() override {
     dir =
         Path(::testing::TempDir()) /
-        ("bundle_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+        ("bundle_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()) +
+         std::to_string(::getpid()));
     std::filesystem::remove_all(dir);
     std::filesystem::create_directories(dir);
     write(dir / "fraud.txt", model_text("b a"));
