@@ -351,8 +351,8 @@ class Importer {
         closing = fmt::format("end of {}", line.text.substr(0, line.text.size() - 1));
         opened = line.number;
         parameters = true;
-      } else if (line.text == "feature_importances:") {
-        importances = true;
+      } else if (line.text == "feature_importances:" || line.text == "feature importances:") {
+        importances = true;  // With a space until version 2.3 of the trainer, which wrote v3 too.
       } else if (importances && !parameters && line.text.find('=') != std::string_view::npos) {
         listed.emplace(line.text.substr(0, line.text.rfind('=')));
       } else if (!line.text.empty() && line.text.substr(0, 19) != "pandas_categorical:") {

@@ -166,6 +166,13 @@ TEST(Lightgbm, WhatFollowsTheTreesMayBeLeftOut) {
   EXPECT_EQ(refusal(text.substr(0, text.find("\nparameters:"))), "accepted");
 }
 
+TEST(Lightgbm, ReadsTheFirstV3Files) {
+  // Version 2.3 of the trainer wrote v3 with a space in this heading and without is_linear.
+  std::string text = model("feature_importances:", "feature importances:");
+  text.replace(text.find("version=v4"), 10, "version=v3");
+  EXPECT_EQ(refusal(text), "accepted");
+}
+
 RC_GTEST_PROP(Lightgbm, DamageIsRefusedOrHarmless, (std::uint64_t seed)) {
   std::mt19937_64 random(seed);
   std::string text = model();
