@@ -22,8 +22,8 @@ Backend resolve_backend(std::string_view setting) {
         "backend cpu (the results are the same bits)");
   }
   if (probe.devices == 0) {
-    throw UsageError("backend: no CUDA device answers (" + probe.problem +
-                     "); check the driver with nvidia-smi, or use backend cpu");
+    throw RunError("backend: no CUDA device answers (" + probe.problem +
+                   "); check the driver with nvidia-smi, or use backend cpu");
   }
   return Backend::cuda;
 }

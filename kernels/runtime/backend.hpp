@@ -8,7 +8,8 @@ namespace tidemark {
 enum class Backend { cpu, cuda };
 
 /// Resolves a setting: "cpu", "cuda" or "auto" (cuda when compiled in and a device answers).
-/// Throws UsageError for another word, and for "cuda" where there is no CUDA build or no device.
+/// Throws UsageError for another word and for "cuda" in a build without CUDA; RunError where no
+/// device answers, which is the machine's fault and not that of the setting.
 Backend resolve_backend(std::string_view setting);
 std::string_view name_of(Backend backend);
 

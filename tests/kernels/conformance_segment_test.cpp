@@ -135,8 +135,11 @@ TEST(Backend, IsRefusedWithAReasonWhereThereIsNone) {
     return;
   }
   EXPECT_EQ(resolve_backend("auto"), Backend::cpu);
-  EXPECT_THROW(resolve_backend("cuda"), UsageError);
-  if (!probe_cuda().compiled) {
+  if (probe_cuda().compiled) {
+    // The setting is right, the machine is not: that is a failed run.
+    EXPECT_THROW(resolve_backend("cuda"), RunError);
+  } else {
+    EXPECT_THROW(resolve_backend("cuda"), UsageError);
     EXPECT_THROW(make_segmenter(Backend::cuda), UsageError);
   }
 }
