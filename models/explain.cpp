@@ -18,8 +18,9 @@
 namespace tidemark {
 namespace {
 
-/// Beyond it the factorial weights leave the range of a double. Trees are far from it.
-constexpr int path_columns_max = 64;
+/// Bounds the table of weights (16 MiB) and the depth of the recursion. Up to it the smallest
+/// weight is still a normal double.
+constexpr int path_columns_max = 1000;
 
 enum Side : std::uint8_t { undecided, row_side, reference_side };
 
@@ -30,8 +31,12 @@ struct Paid {
 
 /// row[a][b] = (a-1)! b! / (a+b)!, reference[a][b] = a! (b-1)! / (a+b)!.
 struct Weights {
+  std::size_t size = 0;  // of either side of the tables
   std::vector<double> row, reference;
-  Weights() : row(size * size), reference(size * size) {
+
+  /// For paths of at most `columns` different columns.
+  explicit Weights(std::size_t columns)
+      : size(columns + 1), row(size * size), reference(size * size) {
     for (std::size_t a = 0; a < size; ++a) {
       for (std::size_t b = 0; a + b < size; ++b) {
         // 1 / (a C(a+b, a)): the binomial grows by exact ratios and stays a double.
@@ -44,13 +49,7 @@ struct Weights {
       }
     }
   }
-  static constexpr std::size_t size = path_columns_max + 1;
 };
-
-const Weights& weights() {
-  static const Weights table;
-  return table;
-}
 
 /// Different columns on the path that has most of them: no descent can part more often.
 int most_columns_on_a_path(const ForestImage& image, std::size_t matrix_columns) {
@@ -89,7 +88,7 @@ struct Explainer::Impl {
   std::vector<std::uint8_t> reference;  // per node: the child that the reference takes
   std::vector<double> baseline;
   std::size_t matrix_columns = 0;
-  const Weights* weight = nullptr;
+  Weights weight{0};
 
   /// One descent into one tree.
   struct Walk {
@@ -117,8 +116,8 @@ struct Explainer::Impl {
         }
       }
       const double value = leaves[~at];
-      const std::size_t cell = a * Weights::size + b;
-      return {value * impl.weight->row[cell], value * impl.weight->reference[cell]};
+      const std::size_t cell = a * impl.weight.size + b;
+      return {value * impl.weight.row[cell], value * impl.weight.reference[cell]};
     }
 
     Paid part(const ForestImageNode& node, std::uint32_t column, int by_row, std::uint32_t a,
@@ -139,7 +138,6 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
   auto impl = std::make_unique<Impl>();
   impl->image = make_forest_image(forest, columns);
   impl->matrix_columns = baseline_row.size();
-  impl->weight = &weights();
   for (const std::int32_t column : columns) {
     if (static_cast<std::size_t>(column) >= baseline_row.size()) {
       throw UsageError(fmt::format("the reference row has {} columns, the model needs column {}",
@@ -151,10 +149,12 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
     const float value = baseline_row[node.column_flags & node_column_mask];
     impl->reference.push_back(goes_left(view, node, value) ? 0 : 1);
   }
-  if (most_columns_on_a_path(impl->image, baseline_row.size()) > path_columns_max) {
+  const int most = most_columns_on_a_path(impl->image, baseline_row.size());
+  if (most > path_columns_max) {
     throw UsageError(fmt::format("a tree with more than {} columns on one path cannot be explained",
                                  path_columns_max));
   }
+  impl->weight = Weights(static_cast<std::size_t>(most));
   impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
   score_row(view, baseline_row.data(), impl->baseline.data());
   impl_ = std::move(impl);

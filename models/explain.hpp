@@ -20,7 +20,7 @@ struct ExplainScratch {
 class Explainer {
  public:
   /// `columns[f]` is the matrix column of the model's feature f; `baseline_row` a row of that
-  /// matrix. Throws UsageError where a path has more different columns than `path_columns_max`.
+  /// matrix. Throws UsageError where a path has more than 1000 different columns.
   Explainer(const Forest& forest, std::span<const std::int32_t> columns,
             std::span<const float> baseline_row);
   ~Explainer();

@@ -87,6 +87,44 @@ RC_GTEST_PROP(Explain, AddsUpToTheScore, (std::uint64_t seed)) {
   RC_ASSERT(phi == std::vector<double>(30, 0.0));
 }
 
+/// A chain in which node n asks feature n and goes on to the right.
+Forest chain(std::int32_t length) {
+  Forest forest;
+  for (std::int32_t n = 0; n < length; ++n) {
+    ForestNode node;
+    node.feature = n;
+    node.threshold = 0.5;
+    node.left = ~n;
+    node.right = n + 1 < length ? n + 1 : ~length;
+    forest.nodes.push_back(node);
+    forest.feature_names.push_back("f" + std::to_string(n));
+    forest.leaf_values.push_back(n % 7);
+  }
+  forest.leaf_values.push_back(5);
+  forest.trees.push_back({0, length, 0, length + 1, 0});
+  return forest;
+}
+
+TEST(Explain, AChainOfManyColumnsIsExact) {
+  const std::int32_t length = 300;
+  const Forest forest = chain(length);
+  const std::vector<double>& leaf = forest.leaf_values;
+  std::vector<double> phi(300);
+  Explainer(forest, identity(300), std::vector<float>(300, 0.0f))
+      .explain(std::vector<float>(300, 1.0f), phi);
+  for (std::int32_t f = 0; f < length; ++f) {
+    // A row ends at the first feature that it lacks. So f matters where all before it are in, and
+    // leads to g where those between are in and g comes later: f is last but one of 0 ... g.
+    double truth = (leaf.back() - leaf[static_cast<std::size_t>(f)]) / length;
+    for (std::int32_t g = f + 1; g < length; ++g) {
+      truth += (leaf[static_cast<std::size_t>(g)] - leaf[static_cast<std::size_t>(f)]) /
+               (static_cast<double>(g) * (g + 1));
+    }
+    EXPECT_NEAR(phi[static_cast<std::size_t>(f)], truth, 1e-12) << f;
+  }
+  EXPECT_THROW(Explainer(chain(1001), identity(1001), std::vector<float>(1001)), UsageError);
+}
+
 TEST(Explain, ColumnsFollowTheMatrixAndOthersGetNothing) {
   std::mt19937_64 random(3);
   const Forest forest = random_forest(random, {.trees = 5, .leaves_max = 16, .features = 3});
