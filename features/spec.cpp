@@ -358,16 +358,7 @@ class SpecReader {
 }  // namespace
 
 FeatureSpec parse_feature_spec(std::string_view text, std::string_view origin) {
-  const std::string file(origin);
-  YAML::Node root;
-  try {
-    root = YAML::Load(std::string(text));
-  } catch (const YAML::ParserException& error) {
-    throw UsageError(file + ":" + std::to_string(error.mark.line + 1) + ":" +
-                     std::to_string(error.mark.column + 1) + ": " + error.msg);
-  }
-  if (!root.IsMap()) throw UsageError(file + ":1:1: expected a mapping of settings");
-  return SpecReader(origin).read(root);
+  return SpecReader(origin).read(parse_yaml(std::string(text), std::string(origin)));
 }
 
 }  // namespace tidemark

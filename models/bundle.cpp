@@ -116,6 +116,9 @@ std::vector<float> read_baseline(YamlMap& root, Names plan_names) {
     if (!node.IsScalar() || !YAML::convert<double>::decode(node, value)) {
       baseline.fail(name, "expected a number or .nan");
     }
+    if (std::fabs(value) > std::numeric_limits<float>::max()) {
+      baseline.fail(name, "is beyond what a feature can hold");
+    }
     const auto column = column_of(plan_names, name);
     if (!column) baseline.fail(name, "is not in the feature spec");
     row[static_cast<std::size_t>(*column)] = static_cast<float>(value);
@@ -185,6 +188,9 @@ Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string
   models.done();
   read_thresholds(root, bundle);
   bundle.policy = load_policy(section_file(root, "policy", dir));
+  if (bundle.policy.limit.enabled && !bundle.has_credit()) {
+    root.fail("policy", "section 'limit' of the policy needs a credit model, the bundle has none");
+  }
   bundle.reasons = load_reasons(section_file(root, "reasons", dir), plan_names);
   bundle.baseline = read_baseline(root, plan_names);
   check_baseline_is_complete(root, bundle.fraud);

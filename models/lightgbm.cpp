@@ -13,8 +13,8 @@
 #include <set>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/utf8.hpp"
 #include "models/text_reader.hpp"
-#include "models/utf8.hpp"
 
 namespace tidemark {
 namespace {

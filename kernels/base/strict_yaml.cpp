@@ -1,9 +1,14 @@
 // See strict_yaml.hpp. yaml-cpp does the parsing; this file only insists.
 #include "kernels/base/strict_yaml.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/utf8.hpp"
 
 namespace tidemark {
 namespace {
@@ -15,20 +20,42 @@ std::string place(const std::string& origin, const YAML::Mark& mark) {
 
 }  // namespace
 
-YamlMap YamlMap::load(const std::filesystem::path& file) {
+YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
+  if (const auto bad = invalid_utf8_offset(text)) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(*bad);
+    throw UsageError(origin + ":" + std::to_string(1 + std::count(text.begin(), end, '\n')) +
+                     ": invalid UTF-8 at byte " + std::to_string(*bad));
+  }
   try {
-    YAML::Node root = YAML::LoadFile(file.string());
-    if (!root.IsMap()) throw UsageError(file.string() + ":1:1: expected a mapping of settings");
-    return YamlMap(root, file.string());
-  } catch (const YAML::BadFile&) {
-    throw UsageError(file.string() + ": cannot read the file");
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.empty() || !documents.front().IsMap()) {
+      throw UsageError(origin + ":1:1: expected a mapping of settings");
+    }
+    if (documents.size() > 1) YamlMap::fail_at(origin, documents[1], "a second document");
+    return documents.front();
   } catch (const YAML::ParserException& error) {
-    throw UsageError(place(file.string(), error.mark) + ": " + error.msg);
+    throw UsageError(place(origin, error.mark) + ": " + error.msg);
   }
 }
 
+YamlMap YamlMap::load(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in) throw UsageError(file.string() + ": cannot read the file");
+  return YamlMap(parse_yaml(text, file.string()), file.string());
+}
+
 YamlMap::YamlMap(YAML::Node node, std::string origin, std::string path)
-    : node_(std::move(node)), origin_(std::move(origin)), path_(std::move(path)) {}
+    : node_(std::move(node)), origin_(std::move(origin)), path_(std::move(path)) {
+  if (!node_.IsMap()) return;
+  std::set<std::string> seen;
+  for (const auto& entry : node_) {
+    const std::string& key = entry.first.Scalar();
+    if (!seen.insert(key).second) {
+      fail_at(origin_, entry.first, (path_.empty() ? key : path_ + "." + key) + ": stands twice");
+    }
+  }
+}
 
 bool YamlMap::has(const std::string& key) const {
   const YAML::Node& map = node_;
@@ -79,7 +106,7 @@ std::int64_t YamlMap::integer(const std::string& key, std::int64_t fallback, std
 double YamlMap::number(const std::string& key) {
   const YAML::Node found = scalar(key);
   double value = 0;
-  if (!YAML::convert<double>::decode(found, value) || value != value) {
+  if (!YAML::convert<double>::decode(found, value) || !std::isfinite(value)) {
     fail(key, "expected a number, got '" + found.Scalar() + "'");
   }
   return value;

@@ -13,12 +13,17 @@
 
 namespace tidemark {
 
+/// The one document of a YAML file, a mapping. Throws UsageError `origin:line...` where the text is
+/// no UTF-8 (releases publish it as JSON) or no such YAML.
+YAML::Node parse_yaml(const std::string& text, const std::string& origin);
+
 /// A mapping being read. Ask for each known key, then call `done()`.
 class YamlMap {
  public:
   /// Loads a file whose root is a mapping. Throws UsageError.
   static YamlMap load(const std::filesystem::path& file);
-  /// `origin` is the file name, `path` the dotted path of this mapping inside it.
+  /// `origin` is the file name, `path` the dotted path of this mapping inside it. Throws UsageError
+  /// where a key stands twice: the parser would keep one of the two without a word.
   YamlMap(YAML::Node node, std::string origin, std::string path = "");
 
   bool has(const std::string& key) const;

@@ -133,6 +133,13 @@ TEST_F(BundleTest, WhatDoesNotFitIsNamed) {
       {"a: 1.5", "a: big", "expected a number or .nan"},
       {"training:", "trained:", "unknown setting 'trained'"},
       {"format: 1", "format: 2", "outside 1 to 1"},
+      {"name: test", "name: test\nname: again", "manifest.yaml:3:1: name: stands twice"},
+      {"review: 0.2", "review: 0.2, review: 0.1", "thresholds.review: stands twice"},
+      {"block: 0.8", "block: .inf", "thresholds.block: expected a number"},
+      {"a: 1.5", "a: .inf", "baseline.a: is beyond what a feature can hold"},
+      {"a: 1.5", "a: 1e39", "baseline.a: is beyond what a feature can hold"},
+      {"name: test", "name: caf\xe9", "manifest.yaml:2: invalid UTF-8 at byte 19"},
+      {"training:", "---\ntraining:", "a second document"},
       {"models:", "models: {}\nmodel:", "models.fraud.file: this setting is required"},
   };
   const std::string good = manifest;
@@ -175,6 +182,10 @@ TEST_F(BundleTest, PolicyAndReasonsAreStrictToo) {
   EXPECT_NE(error_with("name: test", "name: test").find("multiplier"), std::string::npos);
   write(dir / "policy.yaml", "name: p\nlimits: {}\n");
   EXPECT_NE(error_with("name: test", "name: test").find("unknown setting 'limits'"),
+            std::string::npos);
+  write(dir / "policy.yaml",
+        "name: p\nlimit:\n  tiers: [{name: A, score_below: 1, multiplier: 1, price_bps: 1}]\n");
+  EXPECT_NE(error_with("name: test", "name: test").find("policy: section 'limit' of the policy"),
             std::string::npos);
   write(dir / "policy.yaml", "name: p\nlimit: {months_max: 6}\n");
   EXPECT_NE(error_with("name: test", "name: test").find("months_max"), std::string::npos)

@@ -1,4 +1,4 @@
-#include "models/utf8.hpp"
+#include "kernels/base/utf8.hpp"
 
 #include <cstdint>
 

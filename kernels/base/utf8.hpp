@@ -1,5 +1,5 @@
-// Whether bytes are UTF-8, for the importers' own check of a model file. Small files, read once at
-// load: plain code, no SIMD.
+// Whether bytes are UTF-8, for files that are read once at load (models, YAML): plain code, no
+// SIMD.
 #pragma once
 
 #include <cstddef>
