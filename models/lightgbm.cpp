@@ -14,6 +14,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/utf8.hpp"
+#include "models/lightgbm_objective.hpp"
 #include "models/text_reader.hpp"
 
 namespace tidemark {
@@ -99,16 +100,19 @@ class Importer {
     }
     const std::int64_t classes = need_integer(fields, "num_class", 1, outputs_max);
     forest_.outputs = static_cast<std::int32_t>(classes);
+    // The trainer sizes its output by one and fills it by the other.
     if (fields.count("num_tree_per_iteration")) {
-      forest_.outputs =
-          static_cast<std::int32_t>(need_integer(fields, "num_tree_per_iteration", 1, outputs_max));
+      need_integer(fields, "num_tree_per_iteration", classes, classes);
     }
+    for (const char* key : {"label_index", "feature_infos"}) need(fields, key);
     const std::int64_t features = need_integer(fields, "max_feature_idx", 0, INT32_MAX - 1) + 1;
     forest_.feature_names = reader_.array<std::string>(
         need(fields, "feature_names"), static_cast<std::size_t>(features), "feature_names",
         [](std::string_view w) { return w; });
     forest_.average_output = fields.count("average_output") != 0;
-    if (fields.count("objective")) read_objective(fields.find("objective")->second);
+    if (fields.count("objective")) {
+      read_lightgbm_objective(reader_, fields.find("objective")->second, forest_);
+    }
     read_tree_sizes(fields);
   }
 
@@ -123,51 +127,6 @@ class Importer {
     tree_sizes_ = reader_.array<std::int64_t>(found->second, words, "tree_sizes", [&](auto word) {
       return reader_.integer(word, tree_sizes_line_, "tree_sizes", 1, INT64_MAX);
     });
-  }
-
-  /// `name [sqrt] [key:value ...]`, as each objective's ToString writes it.
-  void read_objective(const TextField& field) {
-    forest_.objective = std::string(field.value);
-    std::vector<std::string> words;
-    for (std::size_t at = 0; at < field.value.size();) {
-      const std::size_t end = std::min(field.value.find(' ', at), field.value.size());
-      if (end > at) words.emplace_back(field.value.substr(at, end - at));
-      at = end + 1;
-    }
-    static const std::map<std::string, Link> links = {
-        {"regression", Link::identity},    {"regression_l1", Link::identity},
-        {"huber", Link::identity},         {"fair", Link::identity},
-        {"quantile", Link::identity},      {"mape", Link::identity},
-        {"poisson", Link::exponential},    {"gamma", Link::exponential},
-        {"tweedie", Link::exponential},    {"binary", Link::logistic},
-        {"multiclass", Link::softmax},     {"multiclassova", Link::logistic},
-        {"cross_entropy", Link::logistic}, {"cross_entropy_lambda", Link::softplus},
-        {"lambdarank", Link::identity},    {"rank_xendcg", Link::identity},
-        {"custom", Link::identity}};
-    const auto link = words.empty() ? links.end() : links.find(words[0]);
-    if (link == links.end()) {
-      reader_.fail(field.line, fmt::format("objective '{}' is not supported", shown(field.value)));
-    }
-    forest_.link = link->second;
-    const bool l2_family = forest_.link == Link::identity && words[0] != "custom";
-    for (std::size_t w = 1; w < words.size(); ++w) {
-      const std::string& word = words[w];
-      if (word == "sqrt" && l2_family) {
-        forest_.link = Link::signed_square;
-      } else if (word.rfind("sigmoid:", 0) == 0 && forest_.link == Link::logistic) {
-        forest_.link_scale =
-            reader_.number(std::string_view(word).substr(8), field.line, "sigmoid");
-        if (!(forest_.link_scale > 0) || !std::isfinite(forest_.link_scale)) {
-          reader_.fail(field.line, "sigmoid must be positive and finite");
-        }
-      } else if (word.rfind("num_class:", 0) == 0 && words[0].rfind("multiclass", 0) == 0) {
-        reader_.integer(std::string_view(word).substr(10), field.line, "num_class", forest_.outputs,
-                        forest_.outputs);
-      } else {
-        reader_.fail(field.line,
-                     fmt::format("objective parameter '{}' is not supported", shown(word)));
-      }
-    }
   }
 
   void read_trees() {
