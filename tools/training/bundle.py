@@ -4,7 +4,9 @@ The manifest is written last, so that a directory with a manifest is complete.
 """
 
 import hashlib
+import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -17,7 +19,13 @@ def number(value):
 
 
 def quoted(text):
-    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def word(text):
+    """A name as it stands, in quotes where YAML would read something else."""
+    plain = re.fullmatch(r"[A-Za-z][\w.-]*", text, re.ASCII)
+    return text if plain and text.lower() not in {"null", "true", "false"} else quoted(text)
 
 
 def mapping(values, indent):
@@ -57,12 +65,13 @@ def write_bundle(out, *, name, version, spec, models, thresholds, baseline, trai
     lines = ["# A model bundle of Tidemark, written by tools/train. The features are those that",
              "# each model expects, in its order; reasons compare with the baseline, the typical",
              "# merchant.",
-             "format: 1", f"name: {name}", f"version: {quoted(version)}", "spec:",
+             "format: 1", f"name: {word(name)}", f"version: {quoted(version)}", "spec:",
              f"  fingerprint: {quoted(spec)}", "models:"]
     for role, (text, features) in models.items():
         data = text.encode()
         (out / f"{role}.txt").write_bytes(data)
-        lines += [f"  {role}:", f"    name: {name}-{role}", f"    version: {quoted(version)}",
+        lines += [f"  {role}:", f"    name: {word(f'{name}-{role}')}",
+                  f"    version: {quoted(version)}",
                   f"    file: {role}.txt", f"    sha256: {hashlib.sha256(data).hexdigest()}",
                   "    features:"] + feature_list(features)
     lines += ["thresholds:"] + mapping(thresholds, "  ")

@@ -38,8 +38,10 @@ def load_rows(path):
 
 def time_ms(value):
     """Milliseconds of an event time: epoch milliseconds or RFC 3339."""
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no time")
     return int(pd.Timestamp(value).timestamp() * 1000)
 
 
@@ -50,10 +52,12 @@ def load_feedback(path):
     for line in Path(path).read_bytes().splitlines():
         try:
             event = json.loads(line)
-            found.append((event["type"], event["merchant_id"], event.get("ref_event_id"),
-                          time_ms(event["event_time"])))
-        except (ValueError, TypeError, KeyError, UnicodeDecodeError):
+            words = [event["type"], event["merchant_id"], event.get("ref_event_id") or ""]
+            at = time_ms(event["event_time"])
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
+        if all(isinstance(word, str) for word in words):
+            found.append((*words, at))
     return found
 
 

@@ -1,6 +1,7 @@
 """Trains the fraud and the credit forest of a bundle from rows of `tidemark replay --rows`."""
 
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
@@ -36,6 +37,16 @@ ALERT_SHARE = {"review": 0.015, "block": 0.002}
 SCORE_LEAST = {"review": 0.05, "block": 0.5}
 
 
+def within(least, most, kind):
+    """For argparse: a number between two bounds, both outside."""
+    def read(text):
+        value = kind(text)
+        if not least < value < most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return value
+    return read
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/train", description=__doc__)
     parser.add_argument("--rows", required=True, help="CSV of `tidemark replay --rows`")
@@ -43,9 +54,11 @@ def arguments():
     parser.add_argument("--out", required=True, help="directory of the bundle")
     parser.add_argument("--name", default="bundle", help="name of the bundle (default: bundle)")
     parser.add_argument("--version", default="1", help="version of the bundle (default: 1)")
-    parser.add_argument("--trees", type=int, default=200, help="trees a forest (default: 200)")
-    parser.add_argument("--horizon-days", type=int, default=90, help="a default counts within")
-    parser.add_argument("--test-share", type=float, default=0.3,
+    parser.add_argument("--trees", type=within(0, 100_001, int), default=200,
+                        help="trees a forest (default: 200)")
+    parser.add_argument("--horizon-days", type=within(0, 36_501, int), default=90,
+                        help="a default counts within")
+    parser.add_argument("--test-share", type=within(0, 1, float), default=0.3,
                         help="last part of the time that models do not see (default: 0.3)")
     parser.add_argument("--policy", help="policy.yaml (default: the quickstart's; without a "
                         "credit model one that gives verdicts only)")
@@ -72,9 +85,10 @@ def auc_and_ks(labels, scores):
 
 
 def fit(features, values, labels, trees, role, parameters):
-    if labels.sum() < 20:
-        raise TrainingError(f"{role}: only {int(labels.sum())} positive rows to learn from; 20 "
-                            "are needed. Generate more merchants or days")
+    for kind, count in (("positive", labels.sum()), ("negative", (labels == 0).sum())):
+        if count < 20:
+            raise TrainingError(f"{role}: only {int(count)} {kind} rows to learn from; 20 are "
+                                "needed. Take more merchants or days")
     data = lightgbm.Dataset(values, labels, feature_name=list(features), free_raw_data=True)
     return lightgbm.train(parameters, data, num_boost_round=trees)
 
@@ -107,7 +121,8 @@ def train_fraud(rows, features, feedback, split_ms, options):
         thresholds[name] = max(round(float(np.quantile(scores, 1 - share)), 6), SCORE_LEAST[name])
         hit = scores >= thresholds[name]
         metrics[f"{name}_share"] = round(float(hit.mean()), 6)
-        metrics[f"{name}_precision"] = round(float(labels[~past][hit].mean()), 6)
+        precision = float(labels[~past][hit].mean()) if hit.any() else math.nan
+        metrics[f"{name}_precision"] = round(precision, 6)
     if not 0 < thresholds["review"] < thresholds["block"]:
         raise TrainingError("fraud: the scores do not tell events apart: no thresholds")
     # The typical approved merchant: the median row among good payments of the training time.
