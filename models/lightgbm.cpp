@@ -225,6 +225,10 @@ class Importer {
           return reader_.number(word, threshold_field.line, "threshold");
         });
     check_shape(left, right, leaves, need(fields, "left_child").line);
+    for (const char* key : {"split_gain", "internal_value", "internal_weight", "internal_count"}) {
+      check_numbers(fields, key, count);
+    }
+    for (const char* key : {"leaf_weight", "leaf_count"}) check_numbers(fields, key, count + 1);
     std::vector<std::int32_t> boundaries;
     std::int32_t words_begin = 0;
     if (sets > 0) words_begin = add_sets(fields, sets, boundaries);
@@ -248,6 +252,16 @@ class Importer {
       }
       forest_.nodes.push_back(node);
     }
+  }
+
+  /// Numbers that scoring has no use for, so any will do, infinite ones too; but the trainer reads
+  /// them, so a damaged one is a damaged file.
+  void check_numbers(const TextFields& fields, std::string_view key, std::size_t count) const {
+    const auto found = fields.find(key);
+    if (found == fields.end() || found->second.value.empty()) return;
+    reader_.array<double>(found->second, count, key, [&](std::string_view word) {
+      return reader_.any_number(word, found->second.line, key);
+    });
   }
 
   std::int32_t add_sets(const TextFields& fields, std::int64_t sets,

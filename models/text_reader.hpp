@@ -76,6 +76,17 @@ class TextReader {
     return value;
   }
 
+  /// A number of which only the form matters: NaN, infinite or beyond a double is fine.
+  double any_number(std::string_view word, std::int64_t line, std::string_view key) const {
+    double value = 0;
+    const char* end = word.data() + word.size();
+    const auto got = std::from_chars(word.data(), end, value);
+    if (got.ec == std::errc::invalid_argument || got.ptr != end) {
+      fail(line, fmt::format("{}: '{}' is not a number", key, shown(word)));
+    }
+    return value;
+  }
+
   /// Correctly rounded, as the trainer reads it. An overflow is damage: it writes +-1e300 at most.
   double number(std::string_view word, std::int64_t line, std::string_view key) const {
     double value = 0;

@@ -124,6 +124,10 @@ TEST(Lightgbm, RefusalsNameLineAndConstruct) {
       {"leaf_value=0.1 -0.2", "leaf_value=0.1 inf", "m.txt:21:", "leaf_value"},
       {"leaf_value=0.1 -0.2", "leaf_value=0.1 0.1x", "m.txt:21:", "leaf_value"},
       {"leaf_value=0.1 -0.2", "leaf_value=0.1", "m.txt:21:", "3 values where 4"},
+      {"split_gain=3 2 1", "split_gain=3 2n 1", "m.txt:16:", "split_gain: '2n'"},
+      {"split_gain=3 2 1", "split_gain=3 2", "m.txt:16:", "2 values where 3"},
+      {"leaf_weight=1 1 1 1", "leaf_weight=1 1 11", "m.txt:22:", "3 values where 4"},
+      {"internal_count=4 2 2", "internal_count=4 2.2 )", "m.txt:26:", "internal_count: ')'"},
       {"cat_boundaries=0 2", "cat_boundaries=0 99", "m.txt:28:", "cat_threshold"},
       {"cat_boundaries=0 2", "cat_boundaries=2 0", "m.txt:27:", "cat_boundaries"},
       {"is_linear=0", "is_linear=1", "m.txt:29:", "linear_tree"},
@@ -169,6 +173,11 @@ TEST(Lightgbm, WhatFollowsTheTreesMayBeLeftOut) {
   const std::size_t trees_end = text.find("\nfeature_importances:");
   EXPECT_EQ(refusal(text.substr(0, trees_end)), "accepted");
   EXPECT_EQ(refusal(text.substr(0, text.find("\nparameters:"))), "accepted");
+}
+
+TEST(Lightgbm, WhatScoringDoesNotUseMayBeAnyNumber) {
+  EXPECT_EQ(refusal(model("split_gain=3 2 1", "split_gain=inf -nan 1e999")), "accepted");
+  EXPECT_EQ(refusal(model("leaf_weight=1 1 1 1", "leaf_weight=")), "accepted");
 }
 
 TEST(Lightgbm, ReadsTheFirstV3Files) {
