@@ -4,11 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <numeric>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/failure.hpp"
@@ -58,6 +61,23 @@ void check_columns(const FeatureMatrixView& view, const Forest& forest, const st
   if (view.features == forest.feature_names.size()) return;
   throw UsageError(fmt::format("{} {}: {} columns, the model has {} features", option, file,
                                view.features, forest.feature_names.size()));
+}
+
+/// Inputs are mapped while outputs are written, so none may be the same file.
+void check_outputs(const ScoreOptions& options) {
+  const std::pair<const char*, const std::string&> outputs[] = {
+      {"--out", options.out},
+      {"--leaves", options.leaves},
+      {"--contributions", options.contributions},
+      {"--json", options.json}};
+  for (const auto& [option, output] : outputs) {
+    for (const std::string& input : {options.model, options.rows, options.baseline}) {
+      std::error_code none;  // a file that is not there yet is no input
+      if (std::filesystem::equivalent(output, input, none)) {
+        throw UsageError(fmt::format("{} {}: is an input too", option, output));
+      }
+    }
+  }
 }
 
 class ScoreRun {
@@ -188,7 +208,10 @@ void add_score_command(CLI::App& app) {
   command->add_option("--repeat", options->repeat, "Timed passes; the median is reported")
       ->check(CLI::Range(1, 1'000'000));
   command->add_option("--json", options->json, "File for the rates, kernel and threads");
-  command->callback([options] { ScoreRun(*options).run(); });
+  command->callback([options] {
+    check_outputs(*options);
+    ScoreRun(*options).run();
+  });
 }
 
 }  // namespace tidemark
