@@ -18,6 +18,8 @@ def files():
         folders[:] = [f for f in folders if f not in NOT_OURS and not f.startswith("build-")]
         for name in names:
             path = pathlib.Path(folder, name)
+            if name in NOT_OURS:  # a worktree's .git is a file
+                continue
             if not path.is_symlink() and is_text(path):
                 found.append(path.relative_to(ROOT))
     return sorted(found)
