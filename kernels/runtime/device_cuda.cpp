@@ -15,6 +15,9 @@ namespace {
 
 std::atomic<std::uint64_t> allocations{0};
 
+/// The oldest target of tools/cmake/cuda.cmake.
+constexpr int capability_min = 75;
+
 CudaProbe ask() {
   CudaProbe probe;
   probe.compiled = true;
@@ -34,6 +37,12 @@ CudaProbe ask() {
   TIDEMARK_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
   probe.device = std::string(properties.name) + " (sm_" + std::to_string(properties.major) +
                  std::to_string(properties.minor) + ")";
+  if (properties.major * 10 + properties.minor < capability_min) {
+    // The runtime still counts it, but no kernel here has code for it.
+    probe.devices = 0;
+    probe.problem = probe.device + " is too old: the kernels need sm_75 or newer";
+    probe.device.clear();
+  }
   return probe;
 }
 
