@@ -3,9 +3,12 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <stop_token>
+#include <thread>
 
 #include "stream/pipeline/serve.hpp"
 #include "tools/commands.hpp"
@@ -23,6 +26,32 @@ extern "C" void on_stop_signal(int) {
   if (stop_requested.exchange(true)) std::_Exit(EXIT_FAILURE);
 }
 
+/// Ends the process where a clean stop takes too long: with the broker gone, calls that would end a
+/// transaction wait for it without end.
+class StopLimit {
+ public:
+  explicit StopLimit(std::chrono::seconds limit)
+      : watch_([limit](const std::stop_token& stopped) { watch(limit, stopped); }) {}
+
+ private:
+  static void watch(std::chrono::seconds limit, const std::stop_token& stopped) {
+    auto asked = std::chrono::steady_clock::time_point::max();
+    while (!stopped.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      const auto now = std::chrono::steady_clock::now();
+      if (stop_requested && asked > now) asked = now;
+      if (now - asked < limit) continue;
+      fmt::print(stderr,
+                 "tidemark: kafka: the last transaction did not end within {} s of the signal to "
+                 "stop (kafka.connect_timeout_s); nothing is lost, the next start repeats it\n",
+                 limit.count());
+      std::_Exit(EXIT_FAILURE);
+    }
+  }
+
+  std::jthread watch_;
+};
+
 }  // namespace
 
 void add_serve_command(CLI::App& app) {
@@ -34,6 +63,7 @@ void add_serve_command(CLI::App& app) {
     const Config config = options->load();
     std::signal(SIGTERM, on_stop_signal);
     std::signal(SIGINT, on_stop_signal);
+    const StopLimit limit(std::chrono::seconds(config.kafka.connect_timeout_s));
     ServeHooks hooks;
     hooks.ready = [] { spdlog::info("ready"); };
     const SourceCounts counts = serve(config, stop_requested, hooks);
