@@ -34,6 +34,13 @@ std::int64_t round_down(double amount, double step, std::int64_t scale) {
   return static_cast<std::int64_t>(steps) * static_cast<std::int64_t>(step) * scale;
 }
 
+/// What no limit may exceed: so many months of net inflow, and the product cap. The feature may
+/// have been rounded up to a float, so the float below it counts.
+double cap_of(const LimitPolicy& policy, float net_inflow_12m) {
+  const double net = std::nextafter(net_inflow_12m, -std::numeric_limits<float>::infinity());
+  return std::min(net / 12.0 * policy.months_max, policy.product_cap);
+}
+
 /// A merchant that holds a limit, whether or not it can be drawn at the moment.
 bool holds_limit(const DecisionState& state) {
   return state.limit_version > 0 && state.tier != no_tier;
@@ -97,9 +104,7 @@ void Policy::assess_amount(const LimitInput& input, const DecisionState& state,
   const double factor = std::min(
       tier.multiplier * industry.volatility * now.season * input.overlay_factor, policy.months_max);
   const float net = input.row[limit_columns_.net_inflow_12m];
-  // The feature may have been rounded up to a float: the cap is taken from the float below it.
-  const double net_below = std::nextafter(net, -std::numeric_limits<float>::infinity());
-  const double cap = std::min(net_below / 12.0 * policy.months_max, policy.product_cap);
+  const double cap = cap_of(policy, net);
   now.cap_minor = round_down(cap, policy.step, scale);
   now.limit_minor = round_down(std::min(net / 12.0 * factor, cap), policy.step, scale);
   now.price_bps = tier.price_bps;
@@ -114,13 +119,14 @@ Policy::Assessment Policy::assess(const LimitInput& input, const DecisionState& 
   Assessment now;
   assess_history(input, state, now);
   if (input.frozen || state.frozen != 0) {
-    // A freeze holds what was published; nothing of it can be drawn.
+    // A freeze holds what was published as far as the cap allows; nothing of it can be drawn.
     now.status = LimitStatus::frozen;
     const bool held = holds_limit(state);
     now.tier = held ? state.tier : no_tier;
     now.price_bps = held ? state.price_bps : 0;
-    now.limit_minor = held ? state.limit_minor : 0;
-    now.cap_minor = now.limit_minor;
+    now.cap_minor = round_down(cap_of(config_.limit, input.row[limit_columns_.net_inflow_12m]),
+                               config_.limit.step, minor_per_major(input.currency_exponent));
+    now.limit_minor = held ? std::min(state.limit_minor, now.cap_minor) : 0;
     return now;
   }
   // Few payments are a thin file for a newcomer; who had a limit, or was refused one, has stopped.

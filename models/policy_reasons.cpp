@@ -124,8 +124,15 @@ void Policy::rule_reasons(const LimitInput& input, const Assessment& now,
                            broken(-shortfall(input.row[column], mark))));
     }
   };
+  const bool falls = now.limit_minor < before.limit_minor;
+  const auto net_inflow = [&] {
+    const std::size_t at = columns.net_inflow_12m;
+    const float net = input.row[at], typical = baseline_[at];
+    list.add(rule_reason(RuleReason::inflow_changed, at, net, typical, shortfall(net, typical)));
+  };
   if (now.status == LimitStatus::frozen) {
     list.add(rule_reason(RuleReason::frozen, no_feature, 1, 0, 1.0F));
+    if (falls) net_inflow();
     return;
   }
   if (now.history_short) {
@@ -163,7 +170,6 @@ void Policy::rule_reasons(const LimitInput& input, const Assessment& now,
                          shortfall(input.overlay_factor, 1)));
   }
   const float change = input.row[columns.change_1w];
-  const bool falls = now.limit_minor < before.limit_minor;
   if (falls ? change < 0 : change > 0) {
     list.add(rule_reason(RuleReason::week_fell, columns.change_1w, change,
                          baseline_[columns.change_1w], -change));
@@ -171,10 +177,7 @@ void Policy::rule_reasons(const LimitInput& input, const Assessment& now,
   if (falls && now.season < 1.0) {
     list.add(rule_reason(RuleReason::season, no_feature, now.season, 1, shortfall(now.season, 1)));
   }
-  const float net = input.row[columns.net_inflow_12m];
-  const float typical = baseline_[columns.net_inflow_12m];
-  list.add(rule_reason(RuleReason::inflow_changed, columns.net_inflow_12m, net, typical,
-                       shortfall(net, typical)));
+  net_inflow();
 }
 
 void Policy::explain_limit(const LimitInput& input, const Assessment& now,

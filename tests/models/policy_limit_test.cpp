@@ -182,7 +182,15 @@ TEST_F(LimitTest, FreezeHoldsTheAmountAndNothingIsAvailable) {
   EXPECT_EQ(out.limit_minor, 6'000'000);
   EXPECT_EQ(out.available_minor, 0);
   EXPECT_GE(out.reason_count, 3);
+  at("net_inflow_sum_12m") = 150'000;
+  EXPECT_FALSE(decide());
   at("net_inflow_sum_12m") = 100'000;
+  ASSERT_TRUE(decide()) << "60,000 is more than five times the monthly inflow, frozen or not";
+  EXPECT_EQ(out.status, LimitStatus::frozen);
+  EXPECT_EQ(out.limit_minor, 4'160'000);
+  EXPECT_EQ(out.previous_minor, 6'000'000);
+  EXPECT_EQ(out.available_minor, 0);
+  EXPECT_GE(out.reason_count, 3);
   EXPECT_FALSE(decide());
   state.frozen = 0;
   ASSERT_TRUE(decide());
