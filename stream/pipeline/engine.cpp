@@ -212,7 +212,8 @@ bool Engine::evaluate(Lane& lane, const Evaluation& at, std::span<const float> f
       mine.alerts.push_back(alert);
     }
   }
-  if (policy.has_limits()) {
+  // Without a currency there is no amount to speak of: no event with one has been accepted.
+  if (policy.has_limits() && at.currency != 0) {
     const MerchantProfile& profile = lane.table.profile(at.slot);
     LimitInput input;
     input.row = features;
