@@ -22,10 +22,22 @@ WindowEvent event_of(const EventBatch& batch, std::size_t row) {
           batch.flags[row]};
 }
 
+CurrencyCode currency_of(const RecordHead& head) {
+  return head.profile_currency != 0 ? head.profile_currency : head.first_currency;
+}
+
 void set_exponent(RecordHead& head) {
-  const CurrencyCode code =
-      head.profile_currency != 0 ? head.profile_currency : head.first_currency;
-  head.exponent = static_cast<std::uint8_t>(std::max(0, currency_exponent(code)));
+  head.exponent = static_cast<std::uint8_t>(std::max(0, currency_exponent(currency_of(head))));
+}
+
+/// The rings stand at the clock as before, with nothing in them. History goes on.
+void empty_windows(const WindowPlanView& plan, unsigned char* record) {
+  const RecordHead before = field_at<RecordHead>(record, 0);
+  std::memset(record, 0, plan.record_bytes);
+  advance_record(plan, record, before.clock_ms, before.day);
+  RecordHead& head = field_at<RecordHead>(record, 0);
+  head = before;
+  head.flags = record_started;
 }
 
 void prefetch_front(const WindowPlanView& plan, const unsigned char* record) {
@@ -97,11 +109,14 @@ void MerchantTable::Impl::apply_profile(const EventBatch& batch, std::size_t row
                                         unsigned char* merchant) {
   RecordHead& head = field_at<RecordHead>(merchant, 0);
   head.zone = zone_of(batch, row).id();
+  const CurrencyCode before = currency_of(head);
   const bool has_profile =
       batch.type[row] == EventType::profile && batch.profile_index[row] != no_profile;
   head.profile_currency =
       has_profile ? batch.profiles[static_cast<std::size_t>(batch.profile_index[row])].currency : 0;
   set_exponent(head);
+  // Amounts of two currencies have no sum, and there is no rate table.
+  if (head.first_currency != 0 && currency_of(head) != before) empty_windows(view, merchant);
 }
 
 void MerchantTable::Impl::apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,

@@ -220,7 +220,11 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
   }
   if (is_profile) {
     merchant.zone = zone;
+    const CurrencyCode before = merchant.currency();
     merchant.profile_currency = profile == nullptr ? 0 : profile->currency;
+    if (merchant.first_currency != 0 && merchant.currency() != before) {
+      for (Event& earlier : merchant.events) earlier.type = EventType::none;  // in no window now
+    }
   }
   if (scored && merchant.first_currency == 0) merchant.first_currency = batch.currency[row];
   const absl::Weekday weekday = absl::GetWeekday(event.day);

@@ -93,6 +93,15 @@ void Policy::verdict(std::span<const float> row, double fraud_score, VerdictDeci
   out.reason_count = static_cast<std::uint8_t>(list.count);
 }
 
+void Policy::enter_currency(CurrencyCode currency, DecisionState& state) const {
+  if (state.currency == 0 || state.currency == currency) return;
+  state.currency = 0;  // the next limit is published, whatever it is
+  state.limit_minor = 0;
+  state.tier = no_tier;
+  state.price_bps = 0;
+  state.alert_week = 0;  // so long ago that an open alert closes
+}
+
 bool Policy::alert(std::span<const float> row, std::int32_t week_index, std::int64_t event_time_ms,
                    DecisionState& state, AlertDecision& out) const {
   const FallPolicy& rule = config_.fall;

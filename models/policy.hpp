@@ -59,6 +59,10 @@ class Policy {
   void verdict(std::span<const float> row, double fraud_score, VerdictDecision& out,
                PolicyScratch& scratch) const;
 
+  /// To be called before alert() and limit(). Where the merchant's currency has changed, what was
+  /// published in the earlier one is forgotten: money of two currencies cannot be compared.
+  void enter_currency(CurrencyCode currency, DecisionState& state) const;
+
   /// True when an alert is to be published; fills all of `out` but `row` and `slot`. `week_index`
   /// counts Mondays in the merchant's zone. Call it before limit(), which suspends on a red alert.
   bool alert(std::span<const float> row, std::int32_t week_index, std::int64_t event_time_ms,

@@ -158,8 +158,8 @@ Policy::Assessment Policy::assess(const LimitInput& input, const DecisionState& 
 }
 
 bool Policy::to_publish(const Assessment& now, const DecisionState& before) const {
-  if (before.limit_version == 0 || now.status != before.status || now.tier != before.tier ||
-      now.price_bps != before.price_bps) {
+  if (before.limit_version == 0 || before.currency == 0 || now.status != before.status ||
+      now.tier != before.tier || now.price_bps != before.price_bps) {
     return true;
   }
   if (now.limit_minor == before.limit_minor) return false;

@@ -203,6 +203,7 @@ bool Engine::evaluate(Lane& lane, const Evaluation& at, std::span<const float> f
   Scratch::Worker& mine = scratch_->workers[static_cast<std::size_t>(worker)];
   DecisionState& state = lane.decisions[at.slot];
   const DecisionState before = state;
+  policy.enter_currency(at.currency, state);
   const std::int32_t day = lane.local_day(at.slot, at.clock_ms);
   if (policy.has_alerts()) {
     AlertDecision alert;

@@ -1,4 +1,5 @@
-# What a merchant's currency does to its limits: none before there is one.
+# What a merchant's currency does to its limits: none before there is one, and none that was made of
+# amounts in another one.
 import json
 
 from support import outputs, program
@@ -34,3 +35,22 @@ def test_a_merchant_without_a_currency_has_no_limit_yet(tmp_path):
     )
     assert {limit["merchant_id"]: limit["currency"] for limit in limits} == {
         "m": "CNY", "later": "JPY"}
+
+
+def test_takings_in_one_currency_give_no_limit_in_another(tmp_path):
+    """200,000.00 CNY are 20,000,000 fen, which is no amount in JPY."""
+    days = 100
+    limits = replay(
+        tmp_path,
+        payments=[payment(number, number // 2) for number in range(2 * days)]
+        + [payment(2 * days, days, currency="JPY", amount="10")],
+        merchants=[{"merchant_id": "m", "event_time": START_MS + days * DAY_MS - 1,
+                    "currency": "JPY"}],
+    )
+    *earlier, last = limits
+    assert {limit["currency"] for limit in earlier} == {"CNY"}
+    assert earlier[-1]["status"] == "active"
+    assert (last["currency"], last["status"], last["limit"], last["previous"]) == (
+        "JPY", "thin_file", "0", "0")
+    assert last["version"] == len(limits)
+    assert len(last["reasons"]) >= 3

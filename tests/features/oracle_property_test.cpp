@@ -129,6 +129,7 @@ Line random_line(std::mt19937& random) {
   line.certified = random() % 5 != 0;
   if (random() % 50 == 0) line.currency = "USD";
   if (random() % 5 != 0) line.time_zone = pick(zones, random);
+  if (random() % 3 == 0) line.profile_currency = random() % 2 == 0 ? "JPY" : "CNY";
   return line;
 }
 

@@ -36,7 +36,8 @@ struct Line {
   std::string currency = "CNY";
   std::string payer;
   bool certified = true;
-  std::string time_zone;  // profile
+  std::string time_zone;         // profile
+  std::string profile_currency;  // profile
 };
 
 inline Source source_of(EventType type) {
@@ -75,6 +76,7 @@ class Stream {
       Profile profile;
       profile.time_zone = kept.time_zone;
       profile.industry = "retail";
+      if (!kept.profile_currency.empty()) profile.currency = pack_currency(kept.profile_currency);
       batch.profile_index[row] = static_cast<std::int32_t>(batch.profiles.size());
       batch.profiles.push_back(profile);
     }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <bit>
 #include <set>
 
 #include "kernels/base/failure.hpp"
@@ -196,6 +197,29 @@ TEST_F(LimitTest, FreezeHoldsTheAmountAndNothingIsAvailable) {
   ASSERT_TRUE(decide());
   EXPECT_EQ(out.status, LimitStatus::active);
   EXPECT_EQ(out.limit_minor, 2'500'000);
+}
+
+TEST_F(LimitTest, MoneyOfAnotherCurrencyIsNotHeld) {
+  ASSERT_TRUE(decide());
+  state.frozen = 1;
+  ASSERT_TRUE(decide());
+  EXPECT_EQ(out.limit_minor, 6'000'000);
+  state.alert_open = 1;
+  state.alert_week = 2'800;
+  state.reference_bits = std::bit_cast<std::int64_t>(1e6);
+  LimitInput yen = limit_input(row);
+  yen.currency = 'J' | 'P' << 8 | 'Y' << 16;
+  yen.currency_exponent = 0;
+  policy.enter_currency(yen.currency, state);
+  AlertDecision alert;
+  ASSERT_TRUE(policy.alert(row, 2'800, yen.event_time_ms, state, alert));
+  EXPECT_EQ(alert.state, AlertState::closed);
+  ASSERT_TRUE(decide(yen)) << "else a frozen limit in yuan would stand";
+  EXPECT_EQ(out.currency, yen.currency);
+  EXPECT_EQ(out.limit_minor, 0);
+  EXPECT_EQ(out.previous_minor, 0);
+  policy.enter_currency(yen.currency, state);
+  EXPECT_FALSE(decide(yen));
 }
 
 TEST_F(LimitTest, SuspensionLetsTheLimitFallButNotRise) {
