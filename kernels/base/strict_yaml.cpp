@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <utility>
 
@@ -14,8 +15,13 @@ namespace tidemark {
 namespace {
 
 std::string place(const std::string& origin, const YAML::Mark& mark) {
-  if (mark.is_null()) return origin;  // given on the command line
+  if (mark.is_null()) return origin;  // of a mapping that is not in the file
   return origin + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
+}
+
+/// What the file holds has a mark, so a node without one came from the command line.
+std::string place_of(const std::string& origin, const YAML::Node& node) {
+  return node.Mark().is_null() ? "--set" : place(origin, node.Mark());
 }
 
 }  // namespace
@@ -39,9 +45,14 @@ YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
 }
 
 YamlMap YamlMap::load(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in) throw UsageError(file.string() + ": cannot read the file");
+  std::string text;
+  try {
+    std::ifstream in(file, std::ios::binary);
+    text.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+    if (!in) throw UsageError(file.string() + ": cannot read the file");
+  } catch (const std::ios_base::failure&) {  // a folder opens, but cannot be read
+    throw UsageError(file.string() + ": cannot read the file");
+  }
   return YamlMap(parse_yaml(text, file.string()), file.string());
 }
 
@@ -51,10 +62,12 @@ YamlMap::YamlMap(YAML::Node node, std::string origin, std::string path)
   std::set<std::string> seen;
   for (const auto& entry : node_) {
     const std::string& key = entry.first.Scalar();
-    if (!seen.insert(key).second) {
-      fail_at(origin_, entry.first, (path_.empty() ? key : path_ + "." + key) + ": stands twice");
-    }
+    if (!seen.insert(key).second) fail_at(origin_, entry.first, name_of(key) + ": stands twice");
   }
+}
+
+std::string YamlMap::name_of(const std::string& key) const {
+  return path_.empty() ? key : path_ + "." + key;
 }
 
 bool YamlMap::has(const std::string& key) const {
@@ -127,7 +140,7 @@ bool YamlMap::flag(const std::string& key, bool fallback) {
 
 YamlMap YamlMap::map(const std::string& key) {
   YAML::Node found = node(key);
-  const std::string inner = path_.empty() ? key : path_ + "." + key;
+  const std::string inner = name_of(key);
   if (!found.IsDefined() || found.IsNull()) {
     return YamlMap(YAML::Node(YAML::NodeType::Map), origin_, inner);
   }
@@ -155,21 +168,19 @@ void YamlMap::done() const {
   for (const auto& entry : node_) {
     if (asked_.contains(entry.first.Scalar())) continue;
     const std::string& key = entry.first.Scalar();
-    throw UsageError(place(origin_, entry.first.Mark()) + ": unknown setting '" +
-                     (path_.empty() ? key : path_ + "." + key) + "'");
+    throw UsageError(place_of(origin_, entry.first) + ": unknown setting '" + name_of(key) + "'");
   }
 }
 
 void YamlMap::fail(const std::string& key, const std::string& what) const {
-  const std::string name = path_.empty() ? key : path_ + "." + key;
   const YAML::Node& map = node_;
   const YAML::Node found = map.IsMap() ? map[key] : YAML::Node(YAML::NodeType::Undefined);
-  const YAML::Mark mark = found.IsDefined() ? found.Mark() : node_.Mark();
-  throw UsageError(place(origin_, mark) + ": " + name + ": " + what);
+  throw UsageError((found.IsDefined() ? place_of(origin_, found) : place(origin_, node_.Mark())) +
+                   ": " + name_of(key) + ": " + what);
 }
 
 void YamlMap::fail_at(const std::string& origin, const YAML::Node& where, const std::string& what) {
-  throw UsageError(place(origin, where.Mark()) + ": " + what);
+  throw UsageError(place_of(origin, where) + ": " + what);
 }
 
 }  // namespace tidemark

@@ -52,6 +52,7 @@ class YamlMap {
 
  private:
   YAML::Node scalar(const std::string& key);
+  std::string name_of(const std::string& key) const;  // with its dotted path
   YAML::Node node_;
   std::string origin_, path_;
   std::set<std::string> asked_;

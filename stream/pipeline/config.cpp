@@ -96,6 +96,9 @@ void read_kafka(YamlMap& root, Config& config) {
 void read_time(YamlMap& root, Config& config) {
   YamlMap time = root.map("time");
   config.zone = time.text("zone", "UTC");
+  if (find_zone(config.zone) == nullptr) {
+    time.fail("zone", "'" + config.zone + "' is not in the machine's IANA data");
+  }
   config.future_tolerance_ms = time.integer("future_tolerance_h", 24, 0, 24 * 366) * ms_per_hour;
   config.dedup_horizon_ms = time.integer("dedup_horizon_h", 48, 0, 24 * 366) * ms_per_hour;
   config.sweep_interval_ms = time.integer("sweep_interval_h", 24, 0, 24 * 366) * ms_per_hour;
@@ -116,6 +119,7 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   config.file = file.string();
   YamlMap features = root.map("features");
   config.features_spec = features.text("spec");
+  if (config.features_spec.empty()) features.fail("spec", "expected a file");
   features.done();
   config.bundle = root.text("bundle");
   for (const YAML::Node& bundle : root.list("previous_bundles")) {

@@ -55,12 +55,24 @@ TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(error_of("threads: many\n"), HasSubstr("threads: expected a whole number"));
   EXPECT_THAT(error_of("batch: {events_max: 0}\n"), HasSubstr("batch.events_max: 0 is outside"));
   EXPECT_THAT(error_of("batch: 5\n"), HasSubstr("batch: expected a mapping"));
+  EXPECT_THAT(error_of("time: {zone: Mars/Base}\n"), HasSubstr(":3:14: time.zone: 'Mars/Base'"));
+  EXPECT_THAT(error_of("", {"features.spec="}), HasSubstr("features.spec: expected a file"));
   EXPECT_THAT(error_of("backend: tpu\n"), HasSubstr("expected auto, cpu or cuda"));
   EXPECT_THAT(error_of("threads: [1\n"), HasSubstr(":4:"));
 }
 
 TEST_F(ConfigTest, AMissingFileIsNamed) {
   EXPECT_THROW(load_config("/nowhere/tidemark.yaml", {}), UsageError);
+}
+
+TEST_F(ConfigTest, AFolderIsNoFile) {
+  EXPECT_THROW(load_config(std::filesystem::temp_directory_path(), {}), UsageError);
+}
+
+TEST_F(ConfigTest, ASettingGivenTwiceIsNamedWithItsSecondLine) {
+  EXPECT_THAT(error_of("backend: cpu\nbackend: cuda\n"), HasSubstr(":4:1: backend: stands twice"));
+  EXPECT_THAT(error_of("batch: {events_max: 1, events_max: 2}\n"),
+              HasSubstr(":3:24: batch.events_max: stands twice"));
 }
 
 TEST_F(ConfigTest, OverridesReachEverySetting) {
@@ -81,6 +93,9 @@ TEST_F(ConfigTest, OverridesReachEverySetting) {
 TEST_F(ConfigTest, AWrongOverrideIsNamed) {
   EXPECT_THAT(error_of("", {"batch.evnts_max=7"}), HasSubstr("unknown setting 'batch.evnts_max'"));
   EXPECT_THAT(error_of("", {"threads=x"}), HasSubstr("threads: expected a whole number, got 'x'"));
+  // No line of the file is to blame, so none may be named.
+  EXPECT_THAT(error_of("", {"threads=x"}), testing::StartsWith("--set: "));
+  EXPECT_THAT(error_of("", {"colour=red"}), testing::StartsWith("--set: unknown setting 'colour'"));
   EXPECT_THAT(error_of("", {"threads"}), HasSubstr("--set threads: expected path.to.key=value"));
   EXPECT_THAT(error_of("", {"previous_bundles=[a"}), HasSubstr("--set previous_bundles=[a: "));
   EXPECT_THAT(error_of("", {"bundle.x=1"}), HasSubstr("'bundle' is no mapping"));
