@@ -148,22 +148,26 @@ bool RowWriter::optional_time(Field field, std::int64_t& ms) {
 }
 
 bool RowWriter::read_time(std::string_view field, const Token& token, std::int64_t& ms) {
+  // A merchant may be older than any event.
+  const bool old = field == name_of(Field::opened_at);
+  const std::int64_t least_ms = old ? calendar_ms_min : event_time_ms_min;
   std::string_view what;
   switch (token.kind) {
     case TokenKind::string:
       if (token.text.empty()) return fail(RowError::empty_field, field, "is empty");
-      if (parse_rfc3339(text(token), ms)) return true;
-      what = "is no RFC 3339 time with an offset from 1970 to 2261";
+      if (parse_rfc3339(text(token), ms, least_ms)) return true;
+      what = "is no RFC 3339 time with an offset";
       break;
     case TokenKind::number:
-      if (parse_epoch_ms(token.text, ms)) return true;
-      what = "is no whole number of epoch milliseconds from 1970 to 2261";
+      if (parse_epoch_ms(token.text, ms, least_ms)) return true;
+      what = "is no whole number of epoch milliseconds";
       break;
     default:
       return wrong_type(field, token, "an RFC 3339 string or epoch milliseconds");
   }
-  return fail(RowError::invalid_time, field,
-              fmt::format("{}: {}", what, quote_for_message(text(token))));
+  return fail(
+      RowError::invalid_time, field,
+      fmt::format("{} from {} to 2261: {}", what, old ? 1 : 1970, quote_for_message(text(token))));
 }
 
 bool RowWriter::require_amount(std::int64_t& minor, CurrencyCode& currency) {

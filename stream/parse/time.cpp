@@ -58,7 +58,7 @@ bool read_offset(std::string_view text, int& minutes) {
 
 /// Leap seconds have only ever been put at the end of June or December, at midnight UTC.
 bool is_leap_second_end(std::int64_t second) {
-  if (second % 86'400 != 0) return false;
+  if (second < 0 || second % 86'400 != 0) return false;  // the first one was in 1972
   const std::int64_t day = second / 86'400;
   // Years around the guess are enough: a mean year is 365.2425 days.
   const std::int64_t guess = 1970 + day / 366;
@@ -79,7 +79,7 @@ std::int64_t days_of_date(std::int64_t year, int month, int day) {
   return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719'468;
 }
 
-bool parse_rfc3339(std::string_view text, std::int64_t& ms) {
+bool parse_rfc3339(std::string_view text, std::int64_t& ms, std::int64_t least_ms) {
   Clock clock;
   if (text.size() < 20 || !read_clock(text.data(), clock)) return false;
   std::size_t at = 19;
@@ -102,17 +102,17 @@ bool parse_rfc3339(std::string_view text, std::int64_t& ms) {
     fraction_ms = 0;
   }
   const std::int64_t instant = second * 1000 + fraction_ms;
-  if (instant < event_time_ms_min || instant > event_time_ms_max) return false;
+  if (instant < least_ms || instant > event_time_ms_max) return false;
   ms = instant;
   return true;
 }
 
-bool parse_epoch_ms(std::string_view digits, std::int64_t& ms) {
+bool parse_epoch_ms(std::string_view digits, std::int64_t& ms, std::int64_t least_ms) {
   std::int64_t value = 0;
   const char* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, value);
   if (error != std::errc{} || stop != end) return false;
-  if (value < event_time_ms_min || value > event_time_ms_max) return false;
+  if (value < least_ms || value > event_time_ms_max) return false;
   ms = value;
   return true;
 }

@@ -234,6 +234,8 @@ std::vector<BadLine> other_source_lines() {
       {"zone type", m, with(good_profile, R"("time_zone":8)"), RowError::wrong_type, "time_zone: "},
       {"profile currency", m, with(good_profile, R"("currency":"QQQ")"), RowError::unknown_currency,
        "currency: "},
+      {"opened_before_any_year", m, with(good_profile, R"("opened_at":"0000-12-31T23:59:59Z")"),
+       RowError::invalid_time, "opened_at: is no RFC 3339 time with an offset from 1 to 2261: "},
       {"opened_at", m, with(good_profile, R"("opened_at":"2010")"), RowError::invalid_time,
        "opened_at: "},
       {"industry", m, with(good_profile, R"("industry":7)"), RowError::wrong_type, "industry: "},

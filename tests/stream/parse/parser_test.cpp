@@ -146,6 +146,20 @@ TEST(Parser, InvoicesFillTheirColumns) {
   EXPECT_EQ(b.flags[0], flag_time_readable);
 }
 
+TEST(Parser, AMerchantMayHaveOpenedBefore1970) {
+  const auto b =
+      parse_lines(Source::merchants,
+                  {R"({"merchant_id":"m","event_time":5,"opened_at":"1921-05-01T00:00:00Z"})",
+                   R"({"merchant_id":"m","event_time":5,"opened_at":-86400000})"});
+  const auto opened_at_ms = [&](std::size_t row) {
+    return b.profiles.at(static_cast<std::size_t>(b.profile_index[row])).opened_at_ms;
+  };
+  ASSERT_EQ(b.error[0], RowError::none) << b.error_message[0];
+  EXPECT_EQ(opened_at_ms(0), -1'535'932'800'000);
+  ASSERT_EQ(b.error[1], RowError::none) << b.error_message[1];
+  EXPECT_EQ(opened_at_ms(1), -86'400'000);
+}
+
 TEST(Parser, ProfilesCarryTheirInputs) {
   const auto b = parse_lines(
       Source::merchants,
