@@ -1,12 +1,12 @@
 // `tidemark replay`: the engine over JSON Lines files, or once more over topics.
-#include <absl/time/clock.h>
-#include <absl/time/time.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "kernels/base/failure.hpp"
+#include "stream/parse/time.hpp"
 #include "stream/pipeline/replay.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
@@ -19,7 +19,7 @@ struct Options {
   std::vector<std::string> inputs;
   std::string out, rows, now, backend;
   std::vector<int> partitions;
-  int threads = 0;
+  int threads = -1;  // not given
   bool kafka = false, json = false;
 };
 
@@ -38,25 +38,31 @@ void add_input(const std::string& input, ReplayOptions& replay) {
 }
 
 std::int64_t parse_now(const std::string& text) {
-  if (text.empty()) return absl::ToUnixMillis(absl::Now());
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
-    throw UsageError("--now " + text + ": expected RFC 3339, as 2025-07-01T00:00:00Z");
+  if (text.empty()) {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
   }
-  return absl::ToUnixMillis(time);
+  // Read as an event's time is, so that the two can be compared without overflow.
+  std::int64_t now_ms = 0;
+  if (parse_rfc3339(text, now_ms) || parse_epoch_ms(text, now_ms)) return now_ms;
+  throw UsageError("--now " + text +
+                   ": expected RFC 3339, as 2025-07-01T00:00:00Z, or epoch milliseconds, from 1970 "
+                   "to 2261");
 }
 
 void run(const Options& options) {
   ConfigOptions settings = options.config;
   if (!options.backend.empty()) settings.overrides.push_back("backend=" + options.backend);
-  if (options.threads > 0) {
+  if (options.threads >= 0) {
     settings.overrides.push_back("threads=" + std::to_string(options.threads));
   }
   const Config config = settings.load();
   ReplayOptions replay_options;
   if (options.kafka == !options.inputs.empty()) {
     throw UsageError("give either --input SOURCE=FILE or --kafka");
+  }
+  if (!options.kafka && !options.partitions.empty()) {
+    throw UsageError("--partition: only with --kafka");
   }
   for (const std::string& input : options.inputs) add_input(input, replay_options);
   replay_options.kafka = options.kafka;
@@ -93,10 +99,12 @@ void add_replay_command(CLI::App& app) {
                       "With --kafka: this partition only (repeatable; default: all)");
   command->add_option("--out", options->out, "Folder for the outputs")->required();
   command->add_option("--rows", options->rows, "Also write training rows to this CSV file");
-  command->add_option("--now", options->now,
-                      "What stands for the Kafka timestamp (RFC 3339; default: the start)");
+  command->add_option(
+      "--now", options->now,
+      "What stands for the Kafka timestamp (RFC 3339 or epoch ms; default: the start)");
   command->add_option("--backend", options->backend, "auto, cpu or cuda");
-  command->add_option("--threads", options->threads, "Workers (default: one per core)");
+  command->add_option("--threads", options->threads, "Workers (default: one per core)")
+      ->check(CLI::Range(0, 1024));
   command->add_flag("--json", options->json, "Print the summary as JSON");
   command->callback([options] { run(*options); });
 }

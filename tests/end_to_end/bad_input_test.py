@@ -206,6 +206,9 @@ def test_a_wrong_configuration_ends_with_2_and_names_file_and_key(good, tmp_path
         (["--input", "receipts=x.jsonl"], ["--input", "receipts"]),
         (["--input", "payments"], ["--input"]),
         (["--now", "noon"], ["--now", "noon"]),
+        (["--now", "infinite-past"], ["--now", "infinite-past"]),
+        (["--threads", "-3"], ["--threads", "-3"]),
+        (["--partition", "0"], ["--partition", "--kafka"]),
         (["--colour", "red"], ["--colour"]),
     ],
 )
@@ -223,6 +226,11 @@ def test_missing_files_end_the_run_and_are_named(good, tmp_path):
     assert str(missing) in said
     said = fails(2, *replay_words(good, tmp_path, "--set", f"features.spec={missing}"))
     assert str(missing) in said
+
+
+def test_epoch_milliseconds_stand_for_now_too(good, tmp_path):
+    words = replay_words(good, tmp_path, "--now", str(program.NOW_MS))
+    program.run_well(*words, *program.settings(*program.SMALL))
 
 
 def test_no_command_and_an_unknown_one_end_with_2():
