@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 
@@ -23,11 +24,14 @@ constexpr std::size_t read_records_max = 16'384;  // lines of one source read at
 /// The files of a replay, feeding one lane.
 class FileFeed {
  public:
-  FileFeed(const ReplayOptions& options, Intake& intake) : intake_(intake) {
+  FileFeed(const Config& config, const ReplayOptions& options, Intake& intake) : intake_(intake) {
+    FileSourceOptions lines;
+    // A line that the parser would take must reach it whole.
+    lines.line_bytes_max = std::max(lines.line_bytes_max, config.value_bytes_max);
     for (std::size_t s = 0; s < source_count; ++s) {
       if (!options.inputs[s]) continue;
-      files_[s] =
-          std::make_unique<FileSource>(static_cast<Source>(s), *options.inputs[s], options.now_ms);
+      files_[s] = std::make_unique<FileSource>(static_cast<Source>(s), *options.inputs[s],
+                                               options.now_ms, lines);
     }
   }
 
@@ -132,7 +136,7 @@ struct Run {
 ReplaySummary replay_files(const Config& config, const ReplayOptions& options) {
   Run run(config, options, Provenance::source_names, 0);
   const auto lane = run.releases.engine().make_lane(0);
-  FileFeed feed(options, run.intake);
+  FileFeed feed(config, options, run.intake);
   const auto start = std::chrono::steady_clock::now();
   feed.open(*lane);
   while (true) {

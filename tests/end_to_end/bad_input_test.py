@@ -233,6 +233,14 @@ def test_epoch_milliseconds_stand_for_now_too(good, tmp_path):
     program.run_well(*words, *program.settings(*program.SMALL))
 
 
+def test_a_line_may_be_as_long_as_the_configuration_allows(tmp_path):
+    line = payment(order_id="x" * (17 << 20))
+    path = tmp_path / "payments.jsonl"
+    path.write_bytes(line + b"\n")
+    limit = f"capacity.value_bytes_max={18 << 20}"
+    assert program.replay({"payments": path}, tmp_path / "out", limit)["scored"] == 1
+
+
 def test_no_command_and_an_unknown_one_end_with_2():
     fails(2)
     fails(2, "juggle")
