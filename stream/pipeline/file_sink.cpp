@@ -31,6 +31,8 @@ FileSink::FileSink(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw RunError(folder.string() + ": cannot create the folder: " + error.message());
+  // Of an earlier run: beside the outputs of a run that fails it would vouch for them.
+  std::filesystem::remove(folder / "summary.json", error);
   for (int t = 0; t < output_topic_count; ++t) {
     const auto topic = static_cast<OutputTopic>(t);
     if (topic == OutputTopic::journal) continue;  // a file has one order, there is nothing to note

@@ -1,6 +1,7 @@
 # Bad input as a user meets it: lines that are no events become dead letters that name the field,
 # the good events around them get the very same decisions, and wrong usage ends with one line.
 import base64
+import gzip
 import json
 
 import pytest
@@ -231,6 +232,16 @@ def test_missing_files_end_the_run_and_are_named(good, tmp_path):
 def test_epoch_milliseconds_stand_for_now_too(good, tmp_path):
     words = replay_words(good, tmp_path, "--now", str(program.NOW_MS))
     program.run_well(*words, *program.settings(*program.SMALL))
+
+
+def test_a_run_that_fails_leaves_no_summary_of_an_earlier_one(good, tmp_path):
+    words = replay_words(good, tmp_path, *program.settings(*program.SMALL))
+    program.run_well(*words)
+    assert (tmp_path / "out/summary.json").exists()
+    cut_off = tmp_path / "invoices.gz"
+    cut_off.write_bytes(gzip.compress(good["invoices"].read_bytes())[:-9])
+    assert str(cut_off) in fails(1, *words, "--input", f"invoices={cut_off}")
+    assert not (tmp_path / "out/summary.json").exists()
 
 
 def test_a_line_may_be_as_long_as_the_configuration_allows(tmp_path):
