@@ -1,14 +1,16 @@
-// Builds ForestCodes: distinct cuts per column and missing rule, ranks in the nodes, breadth-first
-// trees, stages. Runs once at load on one thread.
+// Builds ForestCodes: distinct cuts per column and missing rule, the shape of a block, and by
+// forest_stages the trees. Runs once at load on one thread.
 #include "kernels/forest/forest_codes.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
+#include <span>
 #include <tuple>
 #include <utility>
+
+#include "kernels/forest/forest_stages.hpp"
 
 namespace tidemark {
 namespace {
@@ -99,7 +101,7 @@ struct Builder {
       feature.categorical = key.categorical;
       if (key.categorical) {
         feature.begin = use.set_index;
-        codes.features.push_back(feature);
+        add_feature(feature);
         continue;
       }
       for (std::size_t from = 0; from < use.cuts.size(); from += code_cuts_max) {
@@ -107,135 +109,88 @@ struct Builder {
         feature.begin = static_cast<std::uint32_t>(codes.cuts.size());
         feature.steps = 0;
         while ((1u << feature.steps) - 1 < count) ++feature.steps;
-        codes.cuts.insert(codes.cuts.end(), use.cuts.begin() + static_cast<std::ptrdiff_t>(from),
-                          use.cuts.begin() + static_cast<std::ptrdiff_t>(from + count));
-        codes.cuts.resize(feature.begin + (1u << feature.steps) - 1,
-                          std::numeric_limits<float>::infinity());
-        codes.features.push_back(feature);
+        add_feature(feature);
+        add_cuts({use.cuts.data() + from, count}, feature.steps);
       }
     }
-    std::uint32_t at = 0;
-    const auto columns = static_cast<std::uint32_t>(column_as_zero.size());
-    for (std::uint32_t column = 0; column < columns; column += code_chunk_columns) {
-      while (at < codes.features.size() && codes.features[at].column < column) ++at;
-      codes.chunk_begin.push_back(at);
-    }
-    codes.chunk_begin.push_back(static_cast<std::uint32_t>(codes.features.size()));
+    codes.chunks.push_back({static_cast<std::uint32_t>(codes.features.size()), 0,
+                            static_cast<std::uint32_t>(codes.cuts.size())});
   }
 
-  /// Rank and tile offset of a node, without the distance to its children.
-  std::uint32_t test_of(const ForestImageNode& node) const {
+  /// Opens a new chunk where the feature does not fit the last one.
+  void add_feature(const CodeFeature& feature) {
+    const std::size_t cuts = codes.cuts.size();
+    const std::size_t more = feature.categorical ? 0 : std::size_t{1} << feature.steps;
+    const CodeChunk* const last = codes.chunks.empty() ? nullptr : &codes.chunks.back();
+    if (last == nullptr || feature.column >= last->column_begin + code_chunk_columns ||
+        cuts + more > last->cut_begin + code_chunk_cuts) {
+      const std::uint32_t column = feature.column / code_chunk_columns * code_chunk_columns;
+      codes.chunks.push_back({static_cast<std::uint32_t>(codes.features.size()), column,
+                              static_cast<std::uint32_t>(cuts)});
+    }
+    codes.features.push_back(feature);
+  }
+
+  /// `sorted` as a search tree: in the order of its nodes, the middle of every range first.
+  void add_cuts(std::span<const float> sorted, int steps) {
+    const std::size_t begin = codes.cuts.size(), size = std::size_t{1} << steps;
+    codes.cuts.resize(begin + size, std::numeric_limits<float>::infinity());
+    for (std::size_t at = 1; at < size; ++at) {
+      // Level l has nodes [2^l, 2^(l+1)); between two of them lie `size >> l` places.
+      std::size_t level = 0;
+      while (at >> (level + 1) != 0) ++level;
+      const std::size_t stride = size >> level;
+      const std::size_t place = (at - (std::size_t{1} << level)) * stride + stride / 2 - 1;
+      if (place < sorted.size()) codes.cuts[begin + at] = sorted[place];
+    }
+  }
+
+  CodeTest test_of(const ForestImageNode& node) const {
     const FeatureUse& use = uses.at(key_of(node));
-    std::size_t rank = 0;
-    std::uint32_t feature = use.first;
-    if (!(node.column_flags & node_categorical)) {
-      rank = static_cast<std::size_t>(std::lower_bound(use.cuts.begin(), use.cuts.end(), node.cut) -
-                                      use.cuts.begin());
-      feature += static_cast<std::uint32_t>(rank / code_cuts_max);
-      rank %= code_cuts_max;
-    }
-    return static_cast<std::uint32_t>(rank) |
-           feature * static_cast<std::uint32_t>(codes.threads) * 4;
-  }
-
-  struct PackedTree {
-    CodeTree header;
-    std::vector<std::uint32_t> nodes;
-    std::vector<double> values;  // from the first leaf on
-    std::size_t first_leaf = 0;
-  };
-
-  bool pack(const ForestImageTree& tree, PackedTree& packed) const {
-    packed.header.depth = tree.depth;
-    packed.header.output = tree.output;
-    std::vector<std::int32_t> queue{tree.root};  // breadth first: a level is a run of banks
-    for (std::size_t i = 0; i < queue.size(); ++i) {
-      if (queue[i] < 0) {
-        packed.nodes.push_back(code_leaf);
-        continue;
-      }
-      const ForestImageNode& node = image.nodes[static_cast<std::size_t>(queue[i])];
-      const std::size_t distance = queue.size() - i;
-      if (distance > code_node_distance_max) return false;
-      packed.nodes.push_back(test_of(node) | static_cast<std::uint32_t>(distance)
-                                                 << code_node_distance_shift);
-      queue.push_back(node.child[0]);
-      queue.push_back(node.child[1]);
-    }
-    while (queue[packed.first_leaf] >= 0) ++packed.first_leaf;
-    for (std::size_t i = packed.first_leaf; i < queue.size(); ++i) {
-      packed.values.push_back(
-          queue[i] >= 0 ? 0.0
-                        : image.leaf_values[static_cast<std::size_t>(tree.leaf_begin + ~queue[i])]);
-    }
-    return true;
-  }
-
-  static std::uint32_t bytes_of(const PackedTree& tree) {
-    const std::size_t nodes = (tree.nodes.size() * 4 + 15) / 16 * 16;
-    const std::size_t values = (tree.values.size() * 8 + 15) / 16 * 16;
-    return static_cast<std::uint32_t>(sizeof(CodeTree) + nodes + values);
-  }
-
-  void add_stage(std::vector<PackedTree>& trees) {
-    if (trees.empty()) return;
-    CodeStage stage;
-    stage.begin = static_cast<std::uint32_t>(codes.stages.size());
-    stage.trees = static_cast<std::int32_t>(trees.size());
-    for (const auto& tree : trees) stage.bytes += bytes_of(tree);
-    codes.stages.resize(stage.begin + stage.bytes);
-    unsigned char* const to = codes.stages.data() + stage.begin;
-    auto at = static_cast<std::uint32_t>(trees.size() * sizeof(CodeTree));
-    for (std::size_t t = 0; t < trees.size(); ++t) {
-      PackedTree& tree = trees[t];
-      tree.header.root = at;
-      std::memcpy(to + at, tree.nodes.data(), tree.nodes.size() * 4);
-      at += static_cast<std::uint32_t>((tree.nodes.size() * 4 + 15) / 16 * 16);
-      const auto leaf_at = tree.header.root + static_cast<std::uint32_t>(tree.first_leaf * 4);
-      tree.header.value_bias = static_cast<std::int32_t>(at - 2 * leaf_at);
-      std::memcpy(to + at, tree.values.data(), tree.values.size() * 8);
-      at += static_cast<std::uint32_t>((tree.values.size() * 8 + 15) / 16 * 16);
-      std::memcpy(to + t * sizeof(CodeTree), &tree.header, sizeof(CodeTree));
-    }
-    codes.directory.push_back(stage);
-    codes.stage_bytes_max = std::max(codes.stage_bytes_max, stage.bytes);
-    trees.clear();
-  }
-
-  bool make_stages(std::uint32_t stage_bytes) {
-    std::vector<PackedTree> open;
-    std::uint32_t open_bytes = 0;
-    for (const auto& tree : image.trees) {
-      PackedTree packed;
-      if (!pack(tree, packed)) return false;
-      const std::uint32_t bytes = bytes_of(packed);
-      if (open_bytes + bytes > stage_bytes) {
-        add_stage(open);
-        open_bytes = 0;
-      }
-      open.push_back(std::move(packed));
-      open_bytes += bytes;
-    }
-    add_stage(open);
-    return true;
+    if (node.column_flags & node_categorical) return {use.first, 0};
+    const auto rank = static_cast<std::uint32_t>(
+        std::lower_bound(use.cuts.begin(), use.cuts.end(), node.cut) - use.cuts.begin());
+    return {use.first + rank / code_cuts_max, rank % code_cuts_max};
   }
 };
 
-/// Threads of a block, the most that leave room for the tile and a stage in the shared memory of
-/// one of `blocks` blocks; 0 when not even the narrowest tile fits.
-int choose_threads(std::size_t features, const ForestTuning& tuning, std::uint32_t shared_bytes) {
+/// A block's width and the bytes of a stage.
+struct BlockShape {
+  int threads = 0;
+  std::uint32_t stage_bytes = 0;
+};
+
+/// The shape that keeps most threads on a multiprocessor, up to what the tuning asks for; among
+/// equals the one with the largest stages. No threads where not even the narrowest block fits.
+BlockShape choose_shape(std::size_t features, std::uint32_t largest_tree,
+                        const ForestTuning& tuning, const SharedMemory& shared) {
+  BlockShape best;
+  int best_resident = 0;
   for (int threads = tuning.threads_max; threads >= 64; threads /= 2) {
     const std::size_t tile = features * static_cast<std::size_t>(threads) * 4;
-    const bool addressable = tile <= code_node_offset + 256;
-    if (addressable && tile + tuning.stage_bytes <= shared_bytes) return threads;
+    if (tile > code_offset_end) continue;
+    for (int blocks = 1; blocks * threads <= tuning.threads_resident; ++blocks) {
+      const std::uint32_t share =
+          std::min(shared.multiprocessor / static_cast<std::uint32_t>(blocks) - shared.reserved,
+                   shared.block_max);
+      if (tile + 2 * std::size_t{largest_tree} > share) break;
+      const auto room = (share - static_cast<std::uint32_t>(tile)) / 2 / 16 * 16;
+      const std::uint32_t stage = std::max(std::min(room, tuning.stage_bytes), largest_tree);
+      const int resident = blocks * threads;
+      if (resident < best_resident || (resident == best_resident && stage <= best.stage_bytes)) {
+        continue;
+      }
+      best = {threads, stage};
+      best_resident = resident;
+    }
   }
-  return 0;
+  return best;
 }
 
 }  // namespace
 
 std::optional<ForestCodes> make_forest_codes(const ForestImage& image, const ForestTuning& tuning,
-                                             std::uint32_t shared_bytes_max, std::string& why) {
+                                             const SharedMemory& shared, std::string& why) {
   const bool ordered = std::all_of(image.nodes.begin(), image.nodes.end(), [](const auto& node) {
     return (node.column_flags & node_categorical) || !std::isnan(node.cut);
   });
@@ -248,17 +203,18 @@ std::optional<ForestCodes> make_forest_codes(const ForestImage& image, const For
   builder.collect_cuts();
   builder.make_features();
   ForestCodes& codes = builder.codes;
-  const auto share = shared_bytes_max / static_cast<std::uint32_t>(tuning.blocks_per_sm);
-  codes.threads = choose_threads(codes.features.size(), tuning, share);
-  if (codes.threads == 0) {
-    codes.threads = choose_threads(codes.features.size(), tuning, shared_bytes_max);
-  }
-  if (codes.threads == 0) {
-    why = "more distinct tests than a tile in shared memory holds";
+  codes.levels = perfect_levels_of(image);
+  const std::uint32_t largest = largest_tree_bytes(image, codes.levels);
+  const BlockShape shape = choose_shape(codes.features.size(), largest, tuning, shared);
+  if (shape.threads == 0) {
+    const bool tile_alone = choose_shape(codes.features.size(), 0, tuning, shared).threads > 0;
+    why = tile_alone ? "a tree larger than a stage in shared memory"
+                     : "more distinct tests than a tile in shared memory holds";
     return std::nullopt;
   }
-  const std::size_t tile = codes.features.size() * static_cast<std::size_t>(codes.threads) * 4;
-  if (!builder.make_stages(tuning.stage_bytes) || tile + codes.stage_bytes_max > shared_bytes_max) {
+  codes.threads = shape.threads;
+  const auto test_of = [&](const ForestImageNode& node) { return builder.test_of(node); };
+  if (!make_code_stages(image, test_of, shape.stage_bytes, codes)) {
     why = "a tree larger than a stage in shared memory";
     return std::nullopt;
   }

@@ -14,7 +14,8 @@
 
 namespace tidemark {
 
-/// Trees [of a stage] as one block of memory: CodeTree headers, then each tree's nodes and values.
+/// Consecutive trees as one block of memory. Perfect ones stand one after the other; linked ones
+/// are CodeTree headers, then each tree's nodes and values.
 struct CodeStage {
   std::uint32_t begin = 0;  // byte of ForestCodes::stages, a multiple of 16
   std::uint32_t bytes = 0;  // a multiple of 16
@@ -22,22 +23,37 @@ struct CodeStage {
   std::int32_t unused = 0;
 };
 
+/// Features that a block quantises together: their columns are at most `code_chunk_columns` apart,
+/// and their cuts fit its shared memory. The next chunk's beginning is this one's end.
+struct CodeChunk {
+  std::uint32_t feature_begin = 0, column_begin = 0, cut_begin = 0;
+};
+
 struct ForestCodes {
-  std::vector<CodeFeature> features;       // by column
-  std::vector<std::uint32_t> chunk_begin;  // first feature of every `code_chunk_columns` columns
-  std::vector<float> cuts;
-  std::vector<CodeStage> directory;  // in tree order
+  std::vector<CodeFeature> features;  // by column
+  std::vector<CodeChunk> chunks;      // and one more, the end
+  std::vector<float> cuts;            // see cut_turn
+  std::vector<CodeStage> directory;   // in tree order
   std::vector<unsigned char> stages;
-  std::int32_t threads = 0;  // rows of a tile that one word column serves
+  int levels = 0;            // of every tree where all are perfect; 0: they are linked
+  std::int32_t threads = 0;  // of a block: words of a tile's column
   std::uint32_t stage_bytes_max = 0;
 };
 
-/// Columns that the quantising kernel holds at a time.
+/// Columns and cuts that the quantising kernel holds at a time.
 inline constexpr std::uint32_t code_chunk_columns = 32;
+inline constexpr std::uint32_t code_chunk_cuts = 10 * 1024;
+
+/// Shared memory of a device, in bytes.
+struct SharedMemory {
+  std::uint32_t block_max = 0;       // that one block may use
+  std::uint32_t multiprocessor = 0;  // that the blocks of one multiprocessor share
+  std::uint32_t reserved = 1024;     // of each block, for the system
+};
 
 /// Nothing, and the reason in `why`, where the forest does not fit the format: the general walker
-/// takes it then. `shared_bytes_max` is what a block of the device may use.
+/// takes it then. A block holds a tile and two stages, one to walk and one to copy into.
 std::optional<ForestCodes> make_forest_codes(const ForestImage& image, const ForestTuning& tuning,
-                                             std::uint32_t shared_bytes_max, std::string& why);
+                                             const SharedMemory& shared, std::string& why);
 
 }  // namespace tidemark

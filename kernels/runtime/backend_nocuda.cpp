@@ -32,7 +32,7 @@ std::unique_ptr<Segmenter> make_segmenter_cuda() {
   refuse("CUDA segmenter");
 }
 
-std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const ForestImage&, CudaRowsPerThread) {
+std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const ForestImage&, CudaSpread) {
   refuse("CUDA forest scorer");
 }
 

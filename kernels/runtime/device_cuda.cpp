@@ -121,6 +121,8 @@ const DeviceLimits& device_limits() {
         cudaDeviceGetAttribute(&found.multiprocessors, cudaDevAttrMultiProcessorCount, 0));
     TIDEMARK_CUDA_CHECK(cudaDeviceGetAttribute(&found.shared_bytes_max,
                                                cudaDevAttrMaxSharedMemoryPerBlockOptin, 0));
+    TIDEMARK_CUDA_CHECK(cudaDeviceGetAttribute(&found.shared_bytes_all,
+                                               cudaDevAttrMaxSharedMemoryPerMultiprocessor, 0));
     TIDEMARK_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0));
     TIDEMARK_CUDA_CHECK(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0));
     found.compute_capability = major * 10 + minor;

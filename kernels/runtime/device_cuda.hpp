@@ -91,6 +91,7 @@ void copy_out(T* host, const T* device, std::size_t count, const Stream& stream)
 struct DeviceLimits {
   int multiprocessors = 0;
   int shared_bytes_max = 0;    // a block, after opting in
+  int shared_bytes_all = 0;    // of a multiprocessor
   int compute_capability = 0;  // 90 for sm_90
 };
 const DeviceLimits& device_limits();

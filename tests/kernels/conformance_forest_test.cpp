@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/failure.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 using namespace forest_cases;
 
-enum class Way { cpu, cuda, cuda_wide };
+enum class Way { cpu, cuda, cuda_few, cuda_wide };
 
 class ForestConformance : public ::testing::TestWithParam<Way> {
  protected:
@@ -34,9 +35,10 @@ class ForestConformance : public ::testing::TestWithParam<Way> {
     if (GetParam() == Way::cpu) {
       return make_forest_scorer(test.forest, test.columns, Backend::cpu);
     }
-    return make_forest_scorer_cuda(
-        make_forest_image(test.forest, test.columns),
-        GetParam() == Way::cuda ? CudaRowsPerThread::one : CudaRowsPerThread::four);
+    const CudaSpread spread = GetParam() == Way::cuda_few    ? CudaSpread::thread_per_tree
+                              : GetParam() == Way::cuda_wide ? CudaSpread::four_rows_per_thread
+                                                             : CudaSpread::one_row_per_thread;
+    return make_forest_scorer_cuda(make_forest_image(test.forest, test.columns), spread);
   }
 
   void expect_same_bits(ForestScorer& scorer, const Case& test, std::size_t first,
@@ -208,12 +210,13 @@ TEST_P(ForestConformance, SteadyBatchesAllocateNothingOnTheDevice) {
 }
 
 std::string name_of_way(const ::testing::TestParamInfo<Way>& way) {
-  static const char* const names[] = {"cpu", "cuda", "cuda_wide"};
+  static const char* const names[] = {"cpu", "cuda", "cuda_few", "cuda_wide"};
   return names[static_cast<int>(way.param)];
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, ForestConformance,
-                         ::testing::Values(Way::cpu, Way::cuda, Way::cuda_wide), name_of_way);
+                         ::testing::Values(Way::cpu, Way::cuda, Way::cuda_few, Way::cuda_wide),
+                         name_of_way);
 
 TEST(CudaForest, RefusesAMatrixTooNarrowForTheModel) {
   if (probe_cuda().devices == 0) GTEST_SKIP() << "no CUDA device: " << probe_cuda().problem;
@@ -232,24 +235,53 @@ double score_by_codes(const ForestCodes& codes, const ForestImage& image, const 
   const std::size_t tile = memory.size();
   for (std::size_t f = 0; f < codes.features.size(); ++f) {
     const CodeFeature& feature = codes.features[f];
-    memory[f * static_cast<std::size_t>(codes.threads) * 4] = static_cast<unsigned char>(
-        code_of(feature, codes.cuts.data(), image.view(), row[feature.column]));
+    const float value[1] = {row[feature.column]};
+    std::uint32_t code[1];
+    const float* const cuts = feature.categorical ? nullptr : &codes.cuts[feature.begin];
+    find_codes<1>(feature, cuts, image.view(), value, code);
+    memory[f * static_cast<std::size_t>(codes.threads) * 4] = static_cast<unsigned char>(code[0]);
   }
   double sum = 0;
   for (const CodeStage& stage : codes.directory) {
     memory.resize(tile);
     memory.insert(memory.end(), codes.stages.begin() + stage.begin,
                   codes.stages.begin() + stage.begin + stage.bytes);
+    auto at_tree = static_cast<std::uint32_t>(tile);
     for (std::int32_t t = 0; t < stage.trees; ++t) {
-      const auto tree = reinterpret_cast<const CodeTree*>(memory.data() + tile)[t];
-      auto at = static_cast<std::uint32_t>(tile) + tree.root;
-      for (std::int32_t d = 0; d < tree.depth; ++d) at = code_step(memory.data(), at, 0);
-      const std::uint32_t value =
-          2 * at + static_cast<std::uint32_t>(tree.value_bias) - static_cast<std::uint32_t>(tile);
+      std::uint32_t value = 0;
+      if (codes.levels > 0) {
+        std::uint32_t at = 1;
+        for (int l = 0; l < codes.levels; ++l) at = perfect_step(memory.data(), at_tree, at, 0);
+        value = perfect_value(codes.levels, at_tree, at);
+        at_tree += perfect_bytes(codes.levels);
+      } else {
+        const auto tree = reinterpret_cast<const CodeTree*>(memory.data() + tile)[t];
+        const auto row_bytes = static_cast<std::uint32_t>(codes.threads) * 4;
+        std::uint32_t at = 1;
+        for (std::int32_t d = 0; d < tree.depth + 2; ++d) {  // a leaf leads to itself
+          at = code_step(memory.data(), at_tree + tree.root, at, row_bytes, 0);
+        }
+        value = at_tree + 8 * at + static_cast<std::uint32_t>(tree.value_bias);
+      }
       sum += *reinterpret_cast<const double*>(memory.data() + value);
     }
   }
   return sum;
+}
+
+constexpr SharedMemory shared_of_sm90{227 * 1024, 228 * 1024};
+
+/// `levels` is what the format should be.
+void expect_same_sums_by_codes(const Shape& shape, int levels) {
+  const Case test(shape, 21);
+  const ForestImage image = make_forest_image(test.forest, test.columns);
+  std::string why;
+  const auto codes = make_forest_codes(image, forest_tuning_of(90), shared_of_sm90, why);
+  ASSERT_TRUE(codes) << why;
+  EXPECT_EQ(codes->levels, levels);
+  for (std::size_t r = 0; r < test.count; ++r) {
+    EXPECT_EQ(score_by_codes(*codes, image, &test.rows[r * test.stride]), test.scores[r]) << r;
+  }
 }
 
 TEST(ForestCodes, WalkToTheSameSums) {
@@ -258,13 +290,10 @@ TEST(ForestCodes, WalkToTheSameSums) {
   shape.distinct_cuts = 400;
   shape.leaves = 200;
   shape.features = 4;
-  const Case test(shape, 21);
-  const ForestImage image = make_forest_image(test.forest, test.columns);
-  std::string why;
-  const auto codes = make_forest_codes(image, forest_tuning_of(90), 227 * 1024, why);
-  ASSERT_TRUE(codes) << why;
-  for (std::size_t r = 0; r < test.count; ++r) {
-    EXPECT_EQ(score_by_codes(*codes, image, &test.rows[r * test.stride]), test.scores[r]) << r;
+  for (const auto& [depth, levels] : {std::pair{3, 4}, {6, 6}, {8, 8}, {12, 0}}) {
+    SCOPED_TRACE(depth);
+    shape.depth = depth;
+    expect_same_sums_by_codes(shape, levels);
   }
 }
 
@@ -277,7 +306,7 @@ TEST(ForestCodes, SayWhyTheyDoNotFit) {
   const Case test(shape, 2);
   std::string why;
   EXPECT_FALSE(make_forest_codes(make_forest_image(test.forest, test.columns), forest_tuning_of(90),
-                                 227 * 1024, why));
+                                 shared_of_sm90, why));
   EXPECT_NE(why.find("stage"), std::string::npos) << why;
 }
 

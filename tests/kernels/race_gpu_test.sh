@@ -1,6 +1,7 @@
 #!/bin/bash
 # The conformance suites on the device once more, with the checks that a runtime to test with has:
-# hazards in shared and global memory, lanes of a warp that do not run in lockstep, leaks. The
+# hazards in shared and global memory (of the newest devices' code, and of that for devices without
+# asynchronous copies), lanes of a warp that do not run in lockstep, leaks. The
 # runtime of a driver ignores these variables, so on a real device this is just a second pass.
 set -u
 program=$(dirname "${TIDEMARK_PROGRAM:?}")/../tests/tests_kernels
@@ -9,8 +10,8 @@ if [ "${TIDEMARK_WITH_CUDA:-0}" != 1 ]; then
   exit 77
 fi
 status=0
-for setting in PTXRUN_RACECHECK=2 "PTXRUN_ITS=1 PTXRUN_SEED=1" "PTXRUN_ITS=1 PTXRUN_SEED=2" \
-  PTXRUN_LEAKCHECK=1; do
+for setting in PTXRUN_RACECHECK=2 "PTXRUN_RACECHECK=2 PTXRUN_SM=75" \
+  "PTXRUN_ITS=1 PTXRUN_SEED=1" "PTXRUN_ITS=1 PTXRUN_SEED=2" PTXRUN_LEAKCHECK=1; do
   echo "== $setting"
   # shellcheck disable=SC2086  # a setting may be two words
   output=$(env $setting "$program" --gtest_filter='*uda*' --gtest_brief=1 2>&1) || status=1
