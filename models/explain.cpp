@@ -156,7 +156,10 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
   }
   impl->weight = Weights(static_cast<std::size_t>(most));
   impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
-  score_row(view, baseline_row.data(), impl->baseline.data());
+  // What contributions add up to is the exact score, also where the trainer adds in float32.
+  ForestImageView exact = view;
+  exact.sum = SumKind::float64;
+  score_row(exact, baseline_row.data(), impl->baseline.data());
   impl_ = std::move(impl);
 }
 

@@ -28,11 +28,11 @@ class Explainer {
   Explainer& operator=(Explainer&&) noexcept;
 
   /// Sets `phi`: outputs x matrix columns, in float64, summed in tree order. For each output the
-  /// values add up to f(row) - f(baseline), raw scores, but for rounding.
+  /// values add up to f(row) - f(baseline), raw scores summed in float64, but for rounding.
   void explain(std::span<const float> row, std::span<double> phi, ExplainScratch& scratch) const;
   /// The same with a scratch of the calling thread's own.
   void explain(std::span<const float> row, std::span<double> phi) const;
-  /// Raw score of the reference row, as the scorer gives it.
+  /// Raw score of the reference row, summed in float64.
   double baseline_score(std::int32_t output = 0) const;
   std::int32_t outputs() const;
 

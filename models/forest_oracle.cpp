@@ -9,7 +9,8 @@ namespace {
 constexpr double zero_threshold = 1e-35f;
 
 bool category_goes_left(const Forest& forest, const ForestNode& node, double value) {
-  if (std::isnan(value) || value <= -1.0 || value >= 2147483648.0) return false;
+  if (std::isnan(value)) return node.strict && node.default_left;
+  if (value <= -1.0 || value >= 2147483648.0 || (node.strict && value < 0.0)) return false;
   const std::int64_t category = static_cast<std::int64_t>(value);
   const std::int64_t word = node.category_begin + category / 32;
   if (word >= node.category_end) return false;
@@ -18,12 +19,12 @@ bool category_goes_left(const Forest& forest, const ForestNode& node, double val
 
 bool goes_left(const Forest& forest, const ForestNode& node, float feature) {
   double value = feature;
-  if (node.left_if_less) {
+  if (node.categorical) return category_goes_left(forest, node, value);
+  if (node.strict) {
     if (std::isnan(feature)) return node.default_left;
     return value < static_cast<float>(node.threshold);
   }
   if (std::fabs(value) <= zero_threshold) value = 0.0;
-  if (node.categorical) return category_goes_left(forest, node, value);
   if (std::isnan(value) && node.missing != MissingKind::nan) value = 0.0;
   if (node.missing == MissingKind::zero && value == 0.0) return node.default_left;
   if (std::isnan(value)) return node.default_left;
@@ -44,12 +45,17 @@ std::int32_t oracle_leaf(const Forest& forest, std::size_t tree, std::span<const
 }
 
 void oracle_score(const Forest& forest, std::span<const float> features, std::span<double> out) {
-  std::fill(out.begin(), out.end(), 0.0);
+  for (std::size_t o = 0; o < out.size(); ++o) out[o] = forest.base.empty() ? 0 : forest.base[o];
   for (std::size_t t = 0; t < forest.trees.size(); ++t) {
     const ForestTree& tree = forest.trees[t];
     const std::int32_t leaf = oracle_leaf(forest, t, features);
-    out[static_cast<std::size_t>(tree.output)] +=
-        forest.leaf_values[static_cast<std::size_t>(tree.leaf_begin + leaf)];
+    const double value = forest.leaf_values[static_cast<std::size_t>(tree.leaf_begin + leaf)];
+    double& sum = out[static_cast<std::size_t>(tree.output)];
+    sum += value;
+    if (forest.sum == SumKind::float32) {
+      // Both are floats, so their exact sum is a double, and this rounds it once.
+      sum = static_cast<double>(static_cast<float>(sum));
+    }
   }
 }
 

@@ -133,8 +133,18 @@ class ScoreRun {
     const std::size_t rows = matrix_.view().rows;
     std::vector<std::int32_t> leaves(rows * forest_.trees.size());
     scorer_->leaves(matrix_.view(), leaves, pool_);
+    if (!forest_.leaf_ids.empty()) name_leaves(leaves);
     const std::size_t shape[] = {rows, forest_.trees.size()};
     write_npy(options_.leaves, leaves, shape);
+  }
+
+  /// Numbers within a tree to the names that the trainer gives its leaves.
+  void name_leaves(std::vector<std::int32_t>& leaves) const {
+    const std::size_t trees = forest_.trees.size();
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      const std::int32_t leaf = forest_.trees[i % trees].leaf_begin + leaves[i];
+      leaves[i] = forest_.leaf_ids[static_cast<std::size_t>(leaf)];
+    }
   }
 
   /// Rows x outputs x (features + 1), the last column f(baseline). Returns rows per second.

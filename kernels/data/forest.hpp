@@ -20,8 +20,11 @@ struct ForestNode {
   std::int32_t category_end = 0;
   MissingKind missing = MissingKind::none;
   bool default_left = false;
-  bool categorical = false;   // a category in the set goes left
-  bool left_if_less = false;  // XGBoost: left iff x < threshold
+  bool categorical = false;  // a category in the set goes left
+  // XGBoost's rules. Numeric: left iff x < threshold, both float32. Categorical: a negative value
+  // is no category, where LightGBM cuts (-1, 0) to 0, and NaN takes the default side, there always
+  // right.
+  bool strict = false;
 };
 
 /// Nodes [node_begin, node_end) and leaves [leaf_begin, leaf_end); a tree of one leaf has no node.
@@ -40,6 +43,9 @@ enum class Link : std::uint8_t {
   softplus,  // log(1 + exp(s))
 };
 
+/// The arithmetic in which a row's leaves are added, one after the other in tree order.
+enum class SumKind : std::uint8_t { float64, float32 };
+
 struct Forest {
   std::vector<ForestTree> trees;
   std::vector<ForestNode> nodes;
@@ -47,6 +53,10 @@ struct Forest {
   std::vector<std::uint32_t> category_words;
   std::vector<std::string> feature_names;  // in the order of ForestNode::feature
   std::int32_t outputs = 1;
+  SumKind sum = SumKind::float64;
+  std::vector<double> base;  // what each output's sum begins with; empty: 0
+  std::vector<std::int32_t>
+      leaf_ids;                 // the trainer's names of leaves; empty: numbers in their tree
   bool average_output = false;  // random forest: divide by trees per output
   Link link = Link::identity;
   double link_scale = 1.0;  // logistic: 1 / (1 + exp(-scale * s))

@@ -61,6 +61,8 @@ class Compiler {
 
   BitForest run() {
     out_.outputs = image_.outputs;
+    out_.base = image_.base;
+    out_.sum = image_.sum;
     collect_tests();
     number_masks();
     std::uint32_t scratch = 0;
@@ -175,11 +177,15 @@ class Compiler {
         out_.positions.push_back(place(shape, position, scratch_begin, scratch));
       }
       out.chain_end = static_cast<std::uint32_t>(out_.chain.size());
-      out.value_begin = static_cast<std::uint32_t>(out_.values.size());
       out.leaf_begin = static_cast<std::uint32_t>(out_.leaf_numbers.size());
       for (const std::int32_t leaf : packing.leaf_of_code) {
-        out_.values.push_back(
-            image_.leaf_values[static_cast<std::size_t>(tree(t).leaf_begin + leaf)]);
+        const double value =
+            image_.leaf_values[static_cast<std::size_t>(tree(t).leaf_begin + leaf)];
+        if (image_.sum == SumKind::float64) {
+          out_.values.push_back(value);
+        } else {
+          out_.values32.push_back(static_cast<float>(value));
+        }
         out_.leaf_numbers.push_back(static_cast<std::uint16_t>(leaf));
       }
     }

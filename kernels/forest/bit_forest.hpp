@@ -58,9 +58,8 @@ struct BitTree {
   std::uint32_t width = 0;
   std::uint32_t position_begin = 0;  // 2^width - 1 masks, level by level
   std::uint32_t chain_begin = 0, chain_end = 0;
-  std::uint32_t value_begin = 0;  // 2^width leaf values by code
-  std::uint32_t leaf_begin = 0;   // 2^width leaf numbers by code
-  std::int32_t tree = 0;          // in the trainer's order
+  std::uint32_t leaf_begin = 0;  // 2^width leaf values and numbers by code
+  std::int32_t tree = 0;         // in the trainer's order
   std::int32_t output = 0;
   bool walked = false;  // more than 256 leaves: not bit-sliced
 };
@@ -73,10 +72,13 @@ struct BitForest {
   std::vector<BitTree> trees;  // by output, in the trainer's order within one
   std::vector<std::uint32_t> positions;
   std::vector<BitChainStep> chain;
-  std::vector<double> values;
+  std::vector<double> values;   // of sums in float64 ...
+  std::vector<float> values32;  // ... and in float32; the other one is empty
   std::vector<std::uint16_t> leaf_numbers;
   std::uint32_t mask_count = 0;  // with scratch
   std::int32_t outputs = 1;
+  std::vector<double> base;  // what each output's sum begins with
+  SumKind sum = SumKind::float64;
   double chain_share = 0;  // chain steps per position, for the report
 };
 

@@ -21,10 +21,12 @@ void run_block(const BitBlock& block) {
   transpose(block);
   for (const BitColumn& column : block.forest.columns) column_masks(block, column);
   set_masks(block);
-  if (block.scores != nullptr) {
-    add_scores(block);
-  } else {
+  if (block.scores == nullptr) {
     write_leaves(block);
+  } else if (block.forest.sum == SumKind::float64) {
+    add_scores<double>(block);
+  } else {
+    add_scores<float>(block);
   }
 }
 
@@ -52,7 +54,8 @@ BitScratch::BitScratch(const BitForest& forest, std::size_t block_rows)
       columns(hwy::AllocateAligned<float>((forest.sources.size() + 1) * column_stride)),
       masks(hwy::AllocateAligned<std::uint8_t>((forest.mask_count + 1) * (block_rows / 8))),
       codes(hwy::AllocateAligned<std::uint8_t>(trees_at_once * block_rows)),
-      sums(hwy::AllocateAligned<double>(block_rows)) {
+      sums(hwy::AllocateAligned<double>(block_rows)),
+      sums32(hwy::AllocateAligned<float>(block_rows)) {
   std::fill_n(columns.get(), (forest.sources.size() + 1) * column_stride, 0.0f);
   std::fill_n(masks.get(), (forest.mask_count + 1) * (block_rows / 8), std::uint8_t{0});
 }

@@ -21,7 +21,8 @@ struct BitScratch {
   hwy::AlignedFreeUniquePtr<float[]> columns;       // sources x stride: the block, transposed
   hwy::AlignedFreeUniquePtr<std::uint8_t[]> masks;  // mask_count x block_rows / 8
   hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes;  // trees_at_once x block_rows: leaf codes
-  hwy::AlignedFreeUniquePtr<double[]> sums;         // block_rows
+  hwy::AlignedFreeUniquePtr<double[]> sums;         // block_rows, in the forest's arithmetic:
+  hwy::AlignedFreeUniquePtr<float[]> sums32;        // one of the two is used
 };
 
 /// Trees whose leaves are added in one pass over the sums.

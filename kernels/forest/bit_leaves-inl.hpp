@@ -172,11 +172,25 @@ inline void tree_codes(const BitBlock& block, const BitTree& tree, std::uint8_t*
   }
 }
 
+/// What stage 6 needs to know of the forest's arithmetic. A sum of Numbers: float64 or float32.
+template <typename Number>
+struct Sums {
+  const Number* values;  // of all trees, by code
+  Number* sums;          // of the block's rows, by place
+};
+
+inline Sums<double> sums_of(const BitBlock& block, double) {
+  return {block.forest.values.data(), block.scratch.sums.get()};
+}
+inline Sums<float> sums_of(const BitBlock& block, float) {
+  return {block.forest.values32.data(), block.scratch.sums32.get()};
+}
+
 /// Stage 6. sums[place] += the leaf of each of kTrees trees, one after the other.
-template <int kTrees>
-HWY_NOINLINE void add_leaves(const double* const* values, const std::uint8_t* codes, double* sums) {
+template <int kTrees, typename Number>
+HWY_NOINLINE void add_leaves(const Number* const* values, const std::uint8_t* codes, Number* sums) {
   for (std::size_t place = 0; place < kRows; ++place) {
-    double sum = sums[place];
+    Number sum = sums[place];
     for (int t = 0; t < kTrees; ++t) {
       sum += values[t][codes[static_cast<std::size_t>(t) * kRows + place]];
     }
@@ -203,11 +217,12 @@ inline void walk_block(const BitBlock& block, std::int32_t tree, Visit&& visit) 
   }
 }
 
+template <typename Number>
 struct AddWalked {
   const double* values;
-  double* sums;
+  Number* sums;
   void operator()(std::size_t, std::size_t place, std::int32_t leaf) const {
-    sums[place] += values[leaf];
+    sums[place] += static_cast<Number>(values[leaf]);
   }
 };
 
@@ -220,40 +235,41 @@ struct WriteWalked {
 };
 
 /// Adds trees [first, first + count), all of one output and none walked.
+template <typename Number>
 inline void add_trees(const BitBlock& block, std::size_t first, std::size_t count) {
-  const BitForest& forest = block.forest;
+  const Sums<Number> of = sums_of(block, Number());
   std::uint8_t* codes = block.scratch.codes.get();
-  const double* values[trees_at_once] = {};
+  const Number* values[trees_at_once] = {};
   for (std::size_t t = 0; t < count; ++t) {
-    const BitTree& tree = forest.trees[first + t];
-    values[t] = forest.values.data() + tree.value_begin;
+    const BitTree& tree = block.forest.trees[first + t];
+    values[t] = of.values + tree.leaf_begin;
     tree_codes(block, tree, codes + t * kRows);
   }
-  double* sums = block.scratch.sums.get();
   switch (count) {
     case 1:
-      return add_leaves<1>(values, codes, sums);
+      return add_leaves<1>(values, codes, of.sums);
     case 2:
-      return add_leaves<2>(values, codes, sums);
+      return add_leaves<2>(values, codes, of.sums);
     case 3:
-      return add_leaves<3>(values, codes, sums);
+      return add_leaves<3>(values, codes, of.sums);
     default:
-      return add_leaves<4>(values, codes, sums);
+      return add_leaves<4>(values, codes, of.sums);
   }
 }
 
+template <typename Number>
 inline void add_scores(const BitBlock& block) {
   const std::vector<BitTree>& trees = block.forest.trees;
-  double* sums = block.scratch.sums.get();
+  Number* sums = sums_of(block, Number()).sums;
   const std::size_t outputs = static_cast<std::size_t>(block.forest.outputs);
   std::size_t at = 0;
   for (std::size_t output = 0; output < outputs; ++output) {
-    std::fill_n(sums, kRows, 0.0);
+    std::fill_n(sums, kRows, static_cast<Number>(block.forest.base[output]));
     while (at < trees.size() && static_cast<std::size_t>(trees[at].output) == output) {
       if (trees[at].walked) {
         const ForestImageTree& tree = block.image.trees[trees[at].tree];
         walk_block(block, trees[at].tree,
-                   AddWalked{block.image.leaf_values + tree.leaf_begin, sums});
+                   AddWalked<Number>{block.image.leaf_values + tree.leaf_begin, sums});
         ++at;
         continue;
       }
@@ -262,12 +278,14 @@ inline void add_scores(const BitBlock& block) {
              static_cast<std::size_t>(trees[at + count].output) == output) {
         ++count;
       }
-      add_trees(block, at, count);
+      add_trees<Number>(block, at, count);
       at += count;
     }
     for (std::size_t place = 0; place < kRows; ++place) {
       const std::size_t row = row_of_place(place);
-      if (row < block.rows.rows) block.scores[row * outputs + output] = sums[place];
+      if (row < block.rows.rows) {
+        block.scores[row * outputs + output] = static_cast<double>(sums[place]);
+      }
     }
   }
 }

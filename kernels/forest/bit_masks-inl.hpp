@@ -230,31 +230,35 @@ inline void column_masks(const BitBlock& block, const BitColumn& column) {
 }
 
 /// Category sets: right where the category is not in the set. Values are cut toward zero; those
-/// that are no category (NaN, negative, beyond int32) get one that no set holds.
+/// that are no category (negative, beyond int32) are in no set, NaN where the set says.
 inline void set_masks(const BitBlock& block) {
   const FloatTag d;
   const IntTag di;
   for (const BitSet& set : block.forest.sets) {
     std::uint8_t* mask = block.scratch.masks.get() + std::size_t{set.mask} * kMaskBytes;
-    if (set.set.words == 0) {
-      std::memset(mask, 0xFF, kMaskBytes);
-      continue;
-    }
     const float* values = block.scratch.columns.get() + set.source * block.scratch.column_stride;
+    // An empty set reads the word of nothing.
+    static constexpr std::int32_t none = 0;
     const auto* words =
-        reinterpret_cast<const std::int32_t*>(block.image.category_words + set.set.begin);
-    const Ints last_word = hn::Set(di, static_cast<std::int32_t>(set.set.words - 1));
+        set.set.words == 0
+            ? &none
+            : reinterpret_cast<const std::int32_t*>(block.image.category_words + set.set.begin);
+    const Ints last_word =
+        hn::Set(di, static_cast<std::int32_t>(std::max(set.set.words, std::uint32_t{1}) - 1));
+    const auto missing_left =
+        hn::Eq(hn::Set(di, static_cast<std::int32_t>(set.set.missing_left)), hn::Set(di, 1));
     for (std::size_t r = 0; r < kRows; r += kFloats) {
       const Floats x = hn::LoadU(d, values + r);
       const auto valid =
-          hn::And(hn::Gt(x, hn::Set(d, -1.0f)), hn::Lt(x, hn::Set(d, 2147483648.0f)));
+          hn::And(hn::Gt(x, hn::Set(d, set.set.above)), hn::Lt(x, hn::Set(d, 2147483648.0f)));
       const Ints category = hn::ConvertTo(di, hn::IfThenElse(valid, x, hn::Zero(d)));
       const Ints word = hn::ShiftRight<5>(category);
       const Ints bits = hn::GatherIndex(di, words, hn::Min(word, last_word));
       const Ints bit = hn::Shl(hn::Set(di, 1), hn::And(category, hn::Set(di, 31)));
       const auto in = hn::And(hn::And(hn::RebindMask(di, valid), hn::Not(hn::Gt(word, last_word))),
                               hn::TestBit(bits, bit));
-      store_bits(di, hn::Not(in), mask, r);
+      const auto missing = hn::And(hn::RebindMask(di, hn::IsNaN(x)), missing_left);
+      store_bits(di, hn::Not(hn::Or(in, missing)), mask, r);
     }
   }
 }

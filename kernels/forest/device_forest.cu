@@ -19,23 +19,28 @@ unsigned blocks_for(std::size_t rows, std::size_t rows_per_block) {
   return static_cast<unsigned>((rows + rows_per_block - 1) / rows_per_block);
 }
 
-template <int kRows, bool kSingle>
+template <class Number, int kRows, bool kSingle>
 WalkKernel walk_kernel_of(int levels) {
   switch (levels) {
     case 0:
-      return walk_codes<kRows, kSingle, 0>;
+      return walk_codes<Number, kRows, kSingle, 0>;
     case 4:
-      return walk_codes<kRows, kSingle, 4>;
+      return walk_codes<Number, kRows, kSingle, 4>;
     case 6:
-      return walk_codes<kRows, kSingle, 6>;
+      return walk_codes<Number, kRows, kSingle, 6>;
     default:
-      return walk_codes<kRows, kSingle, 8>;
+      return walk_codes<Number, kRows, kSingle, 8>;
   }
 }
 
 template <int kRows>
-WalkKernel walk_kernel_of(int levels, bool single) {
-  return single ? walk_kernel_of<kRows, true>(levels) : walk_kernel_of<kRows, false>(levels);
+WalkKernel walk_kernel_of(SumKind sum, bool single, int levels) {
+  if (sum == SumKind::float64) {
+    return single ? walk_kernel_of<double, kRows, true>(levels)
+                  : walk_kernel_of<double, kRows, false>(levels);
+  }
+  return single ? walk_kernel_of<float, kRows, true>(levels)
+                : walk_kernel_of<float, kRows, false>(levels);
 }
 
 /// The limit belongs to the kernel, not to a forest: the device's own, for every model's need.
@@ -92,12 +97,14 @@ void DeviceForest::set_image(const ForestImage& image) {
   leaf_values_.set(image.leaf_values);
   category_sets_.set(image.category_sets);
   category_words_.set(image.category_words);
+  base_.set(image.base);
   image_ = image.view();
   image_.nodes = nodes_.get();
   image_.trees = trees_.get();
   image_.leaf_values = leaf_values_.get();
   image_.category_sets = category_sets_.get();
   image_.category_words = category_words_.get();
+  image_.base = base_.get();
 }
 
 void DeviceForest::set_codes(const ForestCodes& codes) {
@@ -118,8 +125,9 @@ void DeviceForest::set_codes(const ForestCodes& codes) {
   stage_bytes_ = codes.stage_bytes_max;
   raise_shared_limit(tidemark::quantise<1>);
   raise_shared_limit(tidemark::quantise<rows_per_thread_max>);
-  raise_shared_limit(walk_kernel_of<1>(levels_, image_.outputs == 1));
-  raise_shared_limit(walk_kernel_of<rows_per_thread_max>(levels_, image_.outputs == 1));
+  const bool single = image_.outputs == 1;
+  raise_shared_limit(walk_kernel_of<1>(image_.sum, single, levels_));
+  raise_shared_limit(walk_kernel_of<rows_per_thread_max>(image_.sum, single, levels_));
 }
 
 void DeviceForest::score(FeatureMatrixView rows, Codes& codes, double* out,
@@ -196,16 +204,11 @@ void DeviceForest::walk_as(FeatureMatrixView rows, const Codes& codes, double* o
                            const gpu::Stream& stream) const {
   const unsigned tiles = blocks_for(rows.rows, static_cast<std::size_t>(threads_) * kRows);
   const std::uint32_t tile_bytes = feature_count_ * threads_ * 4;
-  const WalkArguments arguments{codes.get(),  directory_.get(), stages_.get(),
-                                out,          rows.rows,        tile_bytes,
-                                stage_bytes_, stage_count_,     image_.outputs};
-  const bool single = image_.outputs == 1;
-  if (!single) {
-    const std::size_t count = rows.rows * static_cast<std::size_t>(image_.outputs);
-    TIDEMARK_CUDA_CHECK(cudaMemsetAsync(out, 0, count * sizeof(double), stream.get()));
-  }
-  walk_kernel_of<kRows>(
-      levels_, single)<<<tiles, threads_, tile_bytes + 2 * stage_bytes_, stream.get()>>>(arguments);
+  const WalkArguments arguments{codes.get(),  directory_.get(), stages_.get(), base_.get(),
+                                out,          rows.rows,        tile_bytes,    stage_bytes_,
+                                stage_count_, image_.outputs};
+  const WalkKernel walk_kernel = walk_kernel_of<kRows>(image_.sum, image_.outputs == 1, levels_);
+  walk_kernel<<<tiles, threads_, tile_bytes + 2 * stage_bytes_, stream.get()>>>(arguments);
   TIDEMARK_CUDA_CHECK(cudaGetLastError());
 }
 

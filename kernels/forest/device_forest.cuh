@@ -71,6 +71,7 @@ class DeviceForest {
   Constant<double> leaf_values_;
   Constant<CategorySet> category_sets_;
   Constant<std::uint32_t> category_words_;
+  Constant<double> base_;
   Constant<CodeFeature> features_;
   Constant<CodeChunk> chunks_;
   Constant<float> cuts_;

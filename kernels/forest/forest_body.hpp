@@ -10,10 +10,11 @@
 
 namespace tidemark {
 
-/// Left iff the category is in the set. The value is cut toward zero, so (-1, 1) is category 0;
-/// NaN, negative and too large values go right.
+/// Left iff the category is in the set. The value is cut toward zero; what is below all categories
+/// or too large is in no set.
 TIDEMARK_HD inline bool in_category_set(float x, CategorySet set, const std::uint32_t* words) {
-  if (!(x > -1.0f) || !(x < 2147483648.0f)) return false;
+  if (x != x) return set.missing_left != 0;
+  if (!(x > set.above) || !(x < 2147483648.0f)) return false;
   const std::uint32_t category = static_cast<std::uint32_t>(static_cast<std::int32_t>(x));
   if (category / 32 >= set.words) return false;
   return (words[set.begin + category / 32] >> (category % 32)) & 1u;
@@ -45,12 +46,20 @@ TIDEMARK_HD inline std::int32_t leaf_of(const ForestImageView& image, std::int32
   return ~node;
 }
 
+/// One more leaf on a sum, rounded as the trainer rounds it. A sum of floats is kept in a double
+/// without loss.
+TIDEMARK_HD inline double add_leaf(SumKind kind, double sum, double leaf) {
+  if (kind == SumKind::float64) return sum + leaf;
+  return static_cast<double>(static_cast<float>(sum) + static_cast<float>(leaf));
+}
+
 /// Adds every tree's leaf to out[output], in tree order. `out`: image.outputs doubles, set here.
 TIDEMARK_HD inline void score_row(const ForestImageView& image, const float* row, double* out) {
-  for (std::int32_t o = 0; o < image.outputs; ++o) out[o] = 0;
+  for (std::int32_t o = 0; o < image.outputs; ++o) out[o] = image.base[o];
   for (std::int32_t t = 0; t < image.tree_count; ++t) {
     const ForestImageTree& tree = image.trees[t];
-    out[tree.output] += image.leaf_values[tree.leaf_begin + leaf_of(image, t, row)];
+    const double leaf = image.leaf_values[tree.leaf_begin + leaf_of(image, t, row)];
+    out[tree.output] = add_leaf(image.sum, out[tree.output], leaf);
   }
 }
 

@@ -20,11 +20,17 @@ struct FeatureKey {
   std::uint32_t column = 0;
   MissingCode missing = MissingCode::right;
   bool zero_missing = false;
-  std::vector<std::uint32_t> set;  // categorical: its words
   bool categorical = false;
-  bool operator<(const FeatureKey& other) const {
-    return std::tie(column, missing, zero_missing, categorical, set) <
-           std::tie(other.column, other.missing, other.zero_missing, other.categorical, other.set);
+  std::vector<std::uint32_t> set;  // its words
+  float above = 0;                 // of the set, as is
+  std::uint32_t missing_left = 0;
+  bool operator<(const FeatureKey& other) const { return tie() < other.tie(); }
+
+ private:
+  std::tuple<const std::uint32_t&, const MissingCode&, const bool&, const bool&,
+             const std::vector<std::uint32_t>&, const float&, const std::uint32_t&>
+  tie() const {
+    return {column, missing, zero_missing, categorical, set, above, missing_left};
   }
 };
 
@@ -49,6 +55,8 @@ struct Builder {
       const CategorySet set = image.category_sets[static_cast<std::uint32_t>(node.cut)];
       const auto begin = image.category_words.begin() + set.begin;
       key.set.assign(begin, begin + set.words);
+      key.above = set.above;
+      key.missing_left = set.missing_left;
       key.categorical = true;
       return key;
     }
@@ -203,8 +211,9 @@ std::optional<ForestCodes> make_forest_codes(const ForestImage& image, const For
   builder.collect_cuts();
   builder.make_features();
   ForestCodes& codes = builder.codes;
+  codes.sum = image.sum;
   codes.levels = perfect_levels_of(image);
-  const std::uint32_t largest = largest_tree_bytes(image, codes.levels);
+  const std::uint32_t largest = largest_tree_bytes(image, codes.levels, codes.value_bytes());
   const BlockShape shape = choose_shape(codes.features.size(), largest, tuning, shared);
   if (shape.threads == 0) {
     const bool tile_alone = choose_shape(codes.features.size(), 0, tuning, shared).threads > 0;

@@ -30,13 +30,16 @@ struct CodeChunk {
 };
 
 struct ForestCodes {
+  std::uint32_t value_bytes() const { return sum == SumKind::float64 ? 8 : 4; }
+
   std::vector<CodeFeature> features;  // by column
   std::vector<CodeChunk> chunks;      // and one more, the end
   std::vector<float> cuts;            // see cut_turn
   std::vector<CodeStage> directory;   // in tree order
   std::vector<unsigned char> stages;
-  int levels = 0;            // of every tree where all are perfect; 0: they are linked
-  std::int32_t threads = 0;  // of a block: words of a tile's column
+  SumKind sum = SumKind::float64;  // values of leaves are doubles, or floats
+  int levels = 0;                  // of every tree where all are perfect; 0: they are linked
+  std::int32_t threads = 0;        // of a block: words of a tile's column
   std::uint32_t stage_bytes_max = 0;
 };
 

@@ -110,18 +110,18 @@ TIDEMARK_HD inline std::uint32_t perfect_step(const unsigned char* memory, std::
   return code_turn(node, memory[(node & (code_offset_end - 1)) | lane], at);
 }
 
-/// A perfect tree is 2^levels nodes and 2^levels values. Its bytes, and where the value of the
-/// path's end `at`, one of [2^levels, 2 * 2^levels), stands.
-TIDEMARK_HD constexpr std::uint32_t perfect_bytes(int levels) {
-  return 12u << levels;
+/// A perfect tree is 2^levels nodes and 2^levels values of `value_bytes`, 8 or 4. Its bytes, and
+/// where the value of the path's end `at`, one of [2^levels, 2 * 2^levels), stands.
+TIDEMARK_HD constexpr std::uint32_t perfect_bytes(int levels, std::uint32_t value_bytes) {
+  return (4 + value_bytes) << levels;
 }
-TIDEMARK_HD constexpr std::uint32_t perfect_value(int levels, std::uint32_t tree,
-                                                  std::uint32_t at) {
-  return tree + 8 * at - (4u << levels);
+TIDEMARK_HD constexpr std::uint32_t perfect_value(int levels, std::uint32_t value_bytes,
+                                                  std::uint32_t tree, std::uint32_t at) {
+  return tree + value_bytes * at - ((value_bytes - 4) << levels);
 }
 
 /// A linked tree inside a stage: its nodes begin at byte `root`, of which the first is number 1;
-/// the value of leaf `at` stands at 8 * at + value_bias.
+/// the value of leaf `at` stands at value_bytes * at + value_bias.
 struct alignas(16) CodeTree {
   std::uint32_t root = 0;
   std::int32_t value_bias = 0;

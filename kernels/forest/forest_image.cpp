@@ -47,7 +47,7 @@ void set_depths(ForestImage& image) {
 
 NumericCut numeric_cut(const ForestNode& node) {
   NumericCut cut;
-  if (node.left_if_less) {
+  if (node.strict) {
     cut.cut =
         std::nextafter(static_cast<float>(node.threshold), -std::numeric_limits<float>::infinity());
     cut.missing_left = node.default_left;
@@ -86,6 +86,9 @@ ForestImage make_forest_image(const Forest& forest, std::span<const std::int32_t
   }
   ForestImage image;
   image.outputs = forest.outputs;
+  image.sum = forest.sum;
+  image.base = forest.base;
+  image.base.resize(static_cast<std::size_t>(forest.outputs));
   image.leaf_values = forest.leaf_values;
   image.category_words = forest.category_words;
   image.nodes.reserve(forest.nodes.size());
@@ -111,9 +114,13 @@ ForestImage make_forest_image(const Forest& forest, std::span<const std::int32_t
         }
         node.cut = static_cast<float>(image.category_sets.size());
         node.column_flags |= node_categorical;
-        image.category_sets.push_back(
-            {static_cast<std::uint32_t>(from.category_begin),
-             static_cast<std::uint32_t>(from.category_end - from.category_begin)});
+        CategorySet set{static_cast<std::uint32_t>(from.category_begin),
+                        static_cast<std::uint32_t>(from.category_end - from.category_begin)};
+        if (from.strict) {
+          set.above = -std::numeric_limits<float>::denorm_min();
+          set.missing_left = from.default_left ? 1 : 0;
+        }
+        image.category_sets.push_back(set);
       } else {
         const NumericCut cut = numeric_cut(from);
         node.cut = cut.cut;

@@ -32,10 +32,12 @@ struct alignas(16) ForestImageNode {
 };
 static_assert(sizeof(ForestImageNode) == 16);
 
-/// Words [begin, begin + words) of the category bit set.
+/// Words [begin, begin + words) of the category bit set, and what is a category at all.
 struct CategorySet {
   std::uint32_t begin = 0;
   std::uint32_t words = 0;
+  float above = -1.0f;             // a value that is not above this is none
+  std::uint32_t missing_left = 0;  // NaN counts as in the set
 };
 
 /// Where a tree starts. `root` < 0 is ~leaf: a tree of one leaf.
@@ -54,8 +56,10 @@ struct ForestImageView {
   const double* leaf_values = nullptr;
   const CategorySet* category_sets = nullptr;
   const std::uint32_t* category_words = nullptr;
+  const double* base = nullptr;  // what each output's sum begins with
   std::int32_t tree_count = 0;
   std::int32_t outputs = 1;
+  SumKind sum = SumKind::float64;
 };
 
 /// Owner of the host image; a device copies the vectors as they are.
@@ -65,7 +69,9 @@ struct ForestImage {
   std::vector<double> leaf_values;
   std::vector<CategorySet> category_sets;
   std::vector<std::uint32_t> category_words;
+  std::vector<double> base;
   std::int32_t outputs = 1;
+  SumKind sum = SumKind::float64;
 
   ForestImageView view() const {
     return {nodes.data(),
@@ -73,8 +79,10 @@ struct ForestImage {
             leaf_values.data(),
             category_sets.data(),
             category_words.data(),
+            base.data(),
             static_cast<std::int32_t>(trees.size()),
-            outputs};
+            outputs,
+            sum};
   }
 };
 

@@ -73,11 +73,13 @@ __global__ void __launch_bounds__(quantise_threads) quantise(const QuantiseArgum
   }
 }
 
+/// Number: float64 or float32, the arithmetic of the forest's sums.
 struct WalkArguments {
   const std::uint32_t* codes;
   const CodeStage* directory;
   const unsigned char* stages;
-  double* out;  // rows x outputs
+  const double* base;  // what each output's sum begins with
+  double* out;         // rows x outputs
   std::size_t rows;
   std::uint32_t tile_bytes, stage_bytes;  // in shared memory: the tile, then two stages
   std::int32_t stage_count, outputs;
@@ -129,11 +131,11 @@ __device__ void walk_top(const unsigned char* memory, uint4 top, std::uint32_t l
 
 /// Walks the trees of one stage and gives each row's leaf to `add`(row of the thread, output,
 /// value), in tree order. `stage` is where it lies in `memory`.
-template <int kRows, int kLevels, class Add>
+template <class Number, int kRows, int kLevels, class Add>
 __device__ void walk_stage(const unsigned char* memory, std::uint32_t stage, std::int32_t trees,
                            std::uint32_t lane, Add&& add) {
   if constexpr (kLevels > 0) {
-    for (; trees > 0; --trees, stage += perfect_bytes(kLevels)) {
+    for (; trees > 0; --trees, stage += perfect_bytes(kLevels, sizeof(Number))) {
       const uint4 top = *reinterpret_cast<const uint4*>(memory + stage);
       std::uint32_t at[kRows];
       walk_top<kRows>(memory, top, lane, at);
@@ -144,8 +146,8 @@ __device__ void walk_stage(const unsigned char* memory, std::uint32_t stage, std
       }
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        add(r, top.x,
-            *reinterpret_cast<const double*>(memory + perfect_value(kLevels, stage, at[r])));
+        const std::uint32_t value = perfect_value(kLevels, sizeof(Number), stage, at[r]);
+        add(r, top.x, *reinterpret_cast<const Number*>(memory + value));
       }
     }
   } else {
@@ -155,9 +157,10 @@ __device__ void walk_stage(const unsigned char* memory, std::uint32_t stage, std
       walk_linked<kRows>(memory, stage + tree.root, tree.depth, lane, at);
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        const std::uint32_t value = stage + 8 * at[r] + static_cast<std::uint32_t>(tree.value_bias);
+        const std::uint32_t value = stage + static_cast<std::uint32_t>(sizeof(Number)) * at[r] +
+                                    static_cast<std::uint32_t>(tree.value_bias);
         add(r, static_cast<std::uint32_t>(tree.output),
-            *reinterpret_cast<const double*>(memory + value));
+            *reinterpret_cast<const Number*>(memory + value));
       }
     }
   }
@@ -166,7 +169,7 @@ __device__ void walk_stage(const unsigned char* memory, std::uint32_t stage, std
 /// A block per tile. Trees pass through shared memory stage by stage, the next one on its way while
 /// one is walked; each thread adds its rows' leaves in tree order, so no sum is shared and none
 /// depends on the launch.
-template <int kRows, bool kSingle, int kLevels>
+template <class Number, int kRows, bool kSingle, int kLevels>
 __global__ void __launch_bounds__(256) walk_codes(const WalkArguments a) {
   extern __shared__ __align__(16) unsigned char memory[];
   const std::size_t first_row =
@@ -176,7 +179,16 @@ __global__ void __launch_bounds__(256) walk_codes(const WalkArguments a) {
              a.tile_bytes);
   if (a.stage_count > 0) begin_copy(memory + a.tile_bytes, a.stages, a.directory[0].bytes);
   __pipeline_commit();
-  double sum[kRows] = {};
+  Number sum[kRows];
+  for (int r = 0; r < kRows; ++r) sum[r] = kSingle ? static_cast<Number>(a.base[0]) : Number{0};
+  if constexpr (!kSingle) {
+    // A row belongs to one thread, so its outputs can be summed where they will be read.
+    for (int r = 0; r < kRows; ++r) {
+      const std::size_t row = first_row + static_cast<std::size_t>(r) * blockDim.x;
+      if (row >= a.rows) continue;
+      for (std::int32_t o = 0; o < a.outputs; ++o) a.out[row * a.outputs + o] = a.base[o];
+    }
+  }
   for (std::int32_t s = 0; s < a.stage_count; ++s) {
     __pipeline_wait_prior(0);
     __syncthreads();  // the stage is there, and no thread reads the one before any more
@@ -186,18 +198,18 @@ __global__ void __launch_bounds__(256) walk_codes(const WalkArguments a) {
                  next.bytes);
       __pipeline_commit();
     }
-    walk_stage<kRows, kLevels>(memory, a.tile_bytes + s % 2 * a.stage_bytes, a.directory[s].trees,
-                               lane, [&](int r, std::uint32_t output, double value) {
-                                 if constexpr (kSingle) {
-                                   sum[r] += value;
-                                 } else {
-                                   // A row belongs to one thread, so its outputs can be summed
-                                   // where they will be read.
-                                   const std::size_t row =
-                                       first_row + static_cast<std::size_t>(r) * blockDim.x;
-                                   if (row < a.rows) a.out[row * a.outputs + output] += value;
-                                 }
-                               });
+    walk_stage<Number, kRows, kLevels>(
+        memory, a.tile_bytes + s % 2 * a.stage_bytes, a.directory[s].trees, lane,
+        [&](int r, std::uint32_t output, Number value) {
+          if constexpr (kSingle) {
+            sum[r] += value;
+          } else {
+            const std::size_t row = first_row + static_cast<std::size_t>(r) * blockDim.x;
+            if (row >= a.rows) return;
+            double& of_row = a.out[row * a.outputs + output];
+            of_row = static_cast<Number>(of_row) + value;
+          }
+        });
   }
   if constexpr (kSingle) {
     for (int r = 0; r < kRows; ++r) {
@@ -215,7 +227,7 @@ __global__ void __launch_bounds__(few_threads)
   __shared__ std::int32_t outputs[few_threads];
   const float* const row = rows.row(blockIdx.x);
   double* const scores = out + static_cast<std::size_t>(blockIdx.x) * image.outputs;
-  for (std::int32_t o = threadIdx.x; o < image.outputs; o += few_threads) scores[o] = 0;
+  for (std::int32_t o = threadIdx.x; o < image.outputs; o += few_threads) scores[o] = image.base[o];
   for (std::int32_t begin = 0; begin < image.tree_count; begin += few_threads) {
     const std::int32_t count = min(few_threads, image.tree_count - begin);
     const std::int32_t t = begin + static_cast<std::int32_t>(threadIdx.x);
@@ -228,7 +240,7 @@ __global__ void __launch_bounds__(few_threads)
     for (std::int32_t o = threadIdx.x; o < image.outputs; o += few_threads) {
       double sum = scores[o];
       for (std::int32_t i = 0; i < count; ++i) {
-        if (outputs[i] == o) sum += values[i];
+        if (outputs[i] == o) sum = add_leaf(image.sum, sum, values[i]);
       }
       scores[o] = sum;
     }

@@ -45,7 +45,7 @@ class StagePacker {
   std::uint32_t bytes_of(const PackedTree& tree) const {
     const std::size_t header = codes_.levels > 0 ? 0 : sizeof(CodeTree);
     return static_cast<std::uint32_t>(header) + aligned16(tree.nodes.size() * 4) +
-           aligned16(tree.values.size() * 8);
+           aligned16(tree.values.size() * codes_.value_bytes());
   }
 
   std::uint32_t row_bytes() const { return static_cast<std::uint32_t>(codes_.threads) * 4; }
@@ -105,6 +105,17 @@ class StagePacker {
     return queue.size() / 2 <= row_bytes();
   }
 
+  void put_values(const std::vector<double>& values, unsigned char* to) const {
+    if (codes_.sum == SumKind::float64) {
+      std::memcpy(to, values.data(), values.size() * sizeof(double));
+      return;
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto value = static_cast<float>(values[i]);
+      std::memcpy(to + i * sizeof(float), &value, sizeof(float));
+    }
+  }
+
   void close_stage() {
     CodeStage stage;
     stage.begin = static_cast<std::uint32_t>(codes_.stages.size());
@@ -119,9 +130,10 @@ class StagePacker {
       tree.header.root = at;
       std::memcpy(to + at, tree.nodes.data(), tree.nodes.size() * 4);
       at += aligned16(tree.nodes.size() * 4);
-      tree.header.value_bias = static_cast<std::int32_t>(at - 8 * tree.first_leaf);
-      std::memcpy(to + at, tree.values.data(), tree.values.size() * 8);
-      at += aligned16(tree.values.size() * 8);
+      tree.header.value_bias =
+          static_cast<std::int32_t>(at - codes_.value_bytes() * tree.first_leaf);
+      put_values(tree.values, to + at);
+      at += aligned16(tree.values.size() * codes_.value_bytes());
       if (codes_.levels == 0)
         std::memcpy(to + t * sizeof(CodeTree), &tree.header, sizeof(CodeTree));
     }
@@ -164,15 +176,15 @@ int perfect_levels_of(const ForestImage& image) {
   return 0;
 }
 
-std::uint32_t largest_tree_bytes(const ForestImage& image, int levels) {
-  if (levels > 0) return perfect_bytes(levels);
+std::uint32_t largest_tree_bytes(const ForestImage& image, int levels, std::uint32_t value_bytes) {
+  if (levels > 0) return perfect_bytes(levels, value_bytes);
   std::size_t largest = 0;
   for (const auto& tree : image.trees) {
     largest = std::max(largest, nodes_below(image, tree.root));
   }
   // As many values as nodes at most: where the root is a leaf or its left child is one.
   return static_cast<std::uint32_t>(sizeof(CodeTree)) + aligned16((largest + 1) * 4) +
-         aligned16(largest * 8);
+         aligned16(largest * value_bytes);
 }
 
 bool make_code_stages(const ForestImage& image, const CodeTestOf& test_of,

@@ -19,10 +19,10 @@ using CodeTestOf = std::function<CodeTest(const ForestImageNode&)>;
 /// Levels of the perfect trees that hold every tree of the forest, 0 where one is too deep.
 int perfect_levels_of(const ForestImage& image);
 
-/// Bytes of the largest tree in the format that codes.levels names.
-std::uint32_t largest_tree_bytes(const ForestImage& image, int levels);
+/// Bytes of the largest tree with so many levels, or linked where they are 0.
+std::uint32_t largest_tree_bytes(const ForestImage& image, int levels, std::uint32_t value_bytes);
 
-/// Fills codes.stages and codes.directory, in tree order, for codes.levels and codes.threads. A
+/// Fills codes.stages and codes.directory, in tree order, for codes.sum, .levels and .threads. A
 /// stage has at most `stage_bytes`, or holds a single larger tree. False where a linked tree has
 /// more nodes than one of them can say.
 bool make_code_stages(const ForestImage& image, const CodeTestOf& test_of,

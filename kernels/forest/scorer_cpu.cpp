@@ -79,7 +79,10 @@ class CpuScorer final : public ForestScorer {
   void walk(FeatureMatrixView rows, Sink sink) const {
     const ForestImageView image = image_.view();
     if (sink.scores != nullptr) {
-      std::fill_n(sink.scores, rows.rows * static_cast<std::size_t>(image.outputs), 0.0);
+      for (std::size_t r = 0; r < rows.rows; ++r) {
+        std::copy_n(image.base, image.outputs,
+                    sink.scores + r * static_cast<std::size_t>(image.outputs));
+      }
     }
     if (rows.rows < walks_in_flight / 2) {
       for (std::size_t r = 0; r < rows.rows; ++r) walk_row(image, rows.row(r), r, sink);
@@ -116,9 +119,9 @@ class CpuScorer final : public ForestScorer {
                   Sink sink) {
     const ForestImageTree& tree = image.trees[t];
     if (sink.scores != nullptr) {
-      sink.scores[row * static_cast<std::size_t>(image.outputs) +
-                  static_cast<std::size_t>(tree.output)] +=
-          image.leaf_values[tree.leaf_begin + leaf];
+      double& sum = sink.scores[row * static_cast<std::size_t>(image.outputs) +
+                                static_cast<std::size_t>(tree.output)];
+      sum = add_leaf(image.sum, sum, image.leaf_values[tree.leaf_begin + leaf]);
     } else {
       sink.leaves[row * static_cast<std::size_t>(image.tree_count) + static_cast<std::size_t>(t)] =
           leaf;

@@ -98,9 +98,27 @@ TEST_P(ForestConformance, EachMissingKindAlone) {
   }
 }
 
-TEST_P(ForestConformance, LessThanInFloat) {
-  Shape shape = shape_of("less");
-  shape.less = true;
+TEST_P(ForestConformance, LessThanAndSumsInFloat) {
+  for (const int outputs : {1, 3}) {
+    for (const int leaves : {40, 300}) {  // of a tree; more than 256 are walked one by one
+      for (const int depth : {8, 30}) {
+        Shape shape = shape_of("strict");
+        shape.strict = true;
+        shape.outputs = outputs;
+        shape.leaves = leaves;
+        shape.depth = depth;
+        shape.trees = 12;
+        check(shape);
+      }
+    }
+  }
+}
+
+TEST_P(ForestConformance, StrictCategories) {
+  Shape shape = shape_of("strict categories");
+  shape.strict = true;
+  shape.categorical_percent = 50;
+  shape.leaves = 20;
   check(shape);
 }
 
@@ -241,7 +259,8 @@ double score_by_codes(const ForestCodes& codes, const ForestImage& image, const 
     find_codes<1>(feature, cuts, image.view(), value, code);
     memory[f * static_cast<std::size_t>(codes.threads) * 4] = static_cast<unsigned char>(code[0]);
   }
-  double sum = 0;
+  const std::uint32_t bytes = codes.value_bytes();
+  double sum = image.base[0];
   for (const CodeStage& stage : codes.directory) {
     memory.resize(tile);
     memory.insert(memory.end(), codes.stages.begin() + stage.begin,
@@ -252,8 +271,8 @@ double score_by_codes(const ForestCodes& codes, const ForestImage& image, const 
       if (codes.levels > 0) {
         std::uint32_t at = 1;
         for (int l = 0; l < codes.levels; ++l) at = perfect_step(memory.data(), at_tree, at, 0);
-        value = perfect_value(codes.levels, at_tree, at);
-        at_tree += perfect_bytes(codes.levels);
+        value = perfect_value(codes.levels, bytes, at_tree, at);
+        at_tree += perfect_bytes(codes.levels, bytes);
       } else {
         const auto tree = reinterpret_cast<const CodeTree*>(memory.data() + tile)[t];
         const auto row_bytes = static_cast<std::uint32_t>(codes.threads) * 4;
@@ -261,9 +280,12 @@ double score_by_codes(const ForestCodes& codes, const ForestImage& image, const 
         for (std::int32_t d = 0; d < tree.depth + 2; ++d) {  // a leaf leads to itself
           at = code_step(memory.data(), at_tree + tree.root, at, row_bytes, 0);
         }
-        value = at_tree + 8 * at + static_cast<std::uint32_t>(tree.value_bias);
+        value = at_tree + bytes * at + static_cast<std::uint32_t>(tree.value_bias);
       }
-      sum += *reinterpret_cast<const double*>(memory.data() + value);
+      const unsigned char* const leaf = memory.data() + value;
+      sum = add_leaf(codes.sum, sum,
+                     bytes == 8 ? *reinterpret_cast<const double*>(leaf)
+                                : static_cast<double>(*reinterpret_cast<const float*>(leaf)));
     }
   }
   return sum;
@@ -293,7 +315,10 @@ TEST(ForestCodes, WalkToTheSameSums) {
   for (const auto& [depth, levels] : {std::pair{3, 4}, {6, 6}, {8, 8}, {12, 0}}) {
     SCOPED_TRACE(depth);
     shape.depth = depth;
-    expect_same_sums_by_codes(shape, levels);
+    for (const bool strict : {false, true}) {
+      shape.strict = strict;
+      expect_same_sums_by_codes(shape, levels);
+    }
   }
 }
 

@@ -22,13 +22,15 @@ inline constexpr float infinity = std::numeric_limits<float>::infinity();
 
 inline bool obvious_left(const Forest& forest, const ForestNode& node, float value) {
   if (node.categorical) {
-    if (std::isnan(value) || value >= 2147483648.0f || value <= -2147483648.0f) return false;
+    if (std::isnan(value)) return node.strict && node.default_left;
+    if (value >= 2147483648.0f || value <= -2147483648.0f) return false;
+    if (node.strict && value < 0) return false;
     const auto category = static_cast<std::int64_t>(value);
     if (category < 0 || category / 32 >= node.category_end - node.category_begin) return false;
     const auto word = static_cast<std::size_t>(node.category_begin + category / 32);
     return (forest.category_words[word] >> (category % 32)) & 1;
   }
-  if (node.left_if_less) {
+  if (node.strict) {
     return std::isnan(value) ? node.default_left : value < static_cast<float>(node.threshold);
   }
   double x = value;
@@ -57,7 +59,7 @@ struct Shape {
   int distinct_cuts = 60;  // of a feature
   bool chain = false;      // leaf-wise growth at its worst: one path
   int categorical_percent = 0;
-  bool less = false;  // XGBoost's test
+  bool strict = false;  // XGBoost's tests and sums
   std::vector<MissingKind> missing{MissingKind::none, MissingKind::zero, MissingKind::nan};
   std::size_t rows = 700;
 };
@@ -74,6 +76,12 @@ class ForestMaker {
       for (int c = 0; c < shape_.distinct_cuts; ++c) cuts_.back().push_back(make_cut());
     }
     for (int t = 0; t < shape_.trees; ++t) add_tree(t);
+    if (shape_.strict) {
+      forest_.sum = SumKind::float32;
+      for (double& value : forest_.leaf_values) value = static_cast<float>(value);
+      for (int o = 0; o < shape_.outputs; ++o)
+        forest_.base.push_back(0.25f * static_cast<float>(o) - 0.3f);
+    }
     return forest_;
   }
 
@@ -121,8 +129,10 @@ class ForestMaker {
     node.feature = static_cast<std::int32_t>(random_() % static_cast<unsigned>(shape_.features));
     if (static_cast<int>(random_() % 100) < shape_.categorical_percent) {
       node.categorical = true;
+      node.strict = shape_.strict;
+      node.default_left = random_() % 2 == 0;
       node.category_begin = static_cast<std::int32_t>(forest_.category_words.size());
-      for (unsigned w = 0; w <= random_() % 2; ++w) forest_.category_words.push_back(random_());
+      for (unsigned w = random_() % 3; w > 0; --w) forest_.category_words.push_back(random_());
       node.category_end = static_cast<std::int32_t>(forest_.category_words.size());
       return node;
     }
@@ -130,8 +140,8 @@ class ForestMaker {
     node.threshold = cuts[random_() % cuts.size()];
     node.missing = shape_.missing[random_() % shape_.missing.size()];
     node.default_left = random_() % 2 == 0;
-    if (shape_.less) {
-      node.left_if_less = true;
+    if (shape_.strict) {
+      node.strict = true;
       node.missing = MissingKind::nan;
       node.threshold = static_cast<float>(node.threshold);
     }
@@ -220,11 +230,17 @@ struct Case {
     const auto outputs = static_cast<std::size_t>(forest.outputs);
     scores.assign(count * outputs, 0);
     for (std::size_t r = 0; r < count; ++r) {
+      double* const sums = &scores[r * outputs];
+      for (std::size_t o = 0; o < forest.base.size(); ++o) sums[o] = forest.base[o];
       for (const ForestTree& tree : forest.trees) {
         const std::int32_t leaf = obvious_leaf(forest, tree, &rows[r * stride], columns);
         leaves.push_back(leaf);
-        scores[r * outputs + static_cast<std::size_t>(tree.output)] +=
-            forest.leaf_values[static_cast<std::size_t>(tree.leaf_begin + leaf)];
+        const double value = forest.leaf_values[static_cast<std::size_t>(tree.leaf_begin + leaf)];
+        if (shape.strict) {
+          sums[tree.output] = static_cast<float>(sums[tree.output]) + static_cast<float>(value);
+        } else {
+          sums[tree.output] += value;
+        }
       }
     }
   }
