@@ -12,7 +12,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/strict_yaml.hpp"
-#include "models/lightgbm.hpp"
+#include "models/load_forest.hpp"
 #include "models/release.hpp"
 
 namespace tidemark {

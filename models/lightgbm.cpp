@@ -3,11 +3,9 @@
 // thread; knows nothing of kernels. Facts on the format stand beside the checks that need them.
 #include "models/lightgbm.hpp"
 
-#include <fmt/ranges.h>
-#include <openssl/sha.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -21,12 +19,6 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t outputs_max = 10'000;
-
-std::string hex_sha256(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
-}
 
 const std::set<std::string, std::less<>> header_keys = {
     "version",         "num_class",  "num_tree_per_iteration", "label_index",
@@ -364,9 +356,7 @@ Forest parse_lightgbm(std::string_view text, std::string_view name) {
         1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
     throw UsageError(fmt::format("{}:{}: invalid UTF-8 at byte {}", name, line, *bad));
   }
-  Forest forest = Importer(text, name).run();
-  forest.sha256 = hex_sha256(text);
-  return forest;
+  return Importer(text, name).run();
 }
 
 }  // namespace tidemark

@@ -1,7 +1,6 @@
 // Importer of LightGBM text models (version v3 and v4) into the canonical forest.
 #pragma once
 
-#include <filesystem>
 #include <string_view>
 
 #include "kernels/data/forest.hpp"
@@ -11,6 +10,5 @@ namespace tidemark {
 /// `name` stands in messages. Throws UsageError with one line that names the line and construct for
 /// a file that is damaged or uses what is not supported.
 Forest parse_lightgbm(std::string_view text, std::string_view name);
-Forest load_forest(const std::filesystem::path& file);
 
 }  // namespace tidemark

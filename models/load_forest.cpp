@@ -1,18 +1,59 @@
 // A model file of any trainer: told apart by content, never by its name.
-#include <fmt/format.h>
+#include "models/load_forest.hpp"
 
+#include <fmt/ranges.h>
+#include <openssl/sha.h>
+
+#include <array>
 #include <fstream>
 #include <system_error>
 
 #include "kernels/base/failure.hpp"
 #include "models/lightgbm.hpp"
+#include "models/model_document.hpp"
+#include "models/xgboost.hpp"
 
 namespace tidemark {
 namespace {
 
 constexpr std::size_t file_bytes_max = std::size_t{1} << 31;
 
+std::string hex_sha256(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return fmt::format("{:02x}", fmt::join(digest, ""));
+}
+
+/// Formats that people have and that would only be called damaged.
+void refuse_others(std::string_view bytes, std::string_view name) {
+  const std::pair<std::string_view, const char*> others[] = {
+      {"CBM1", "CatBoost models are"},
+      {"binf", "XGBoost's old binary models are"},
+      {"bs64", "XGBoost's old binary models are"},
+      {"\x80", "pickled Python objects are"},
+      {"PK\x03\x04", "zip archives are"},
+      {"\x1f\x8b", "compressed files are"},
+  };
+  for (const auto& [start, what] : others) {
+    if (bytes.starts_with(start)) throw UsageError(fmt::format("{}: {} not supported", name, what));
+  }
+}
+
 }  // namespace
+
+Forest parse_forest(std::string_view bytes, std::string_view name) {
+  refuse_others(bytes, name);
+  Forest forest;
+  if (!bytes.starts_with('{')) {
+    forest = parse_lightgbm(bytes, name);
+  } else if (looks_like_ubjson(bytes)) {
+    forest = import_xgboost(parse_ubjson(bytes, name), name);
+  } else {
+    forest = import_xgboost(parse_json(bytes, name), name);
+  }
+  forest.sha256 = hex_sha256(bytes);
+  return forest;
+}
 
 Forest load_forest(const std::filesystem::path& file) {
   std::error_code error;
@@ -28,11 +69,7 @@ Forest load_forest(const std::filesystem::path& file) {
   if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
     throw UsageError(fmt::format("{}: cannot be read", file.string()));
   }
-  // XGBoost writes a JSON object or its binary form, which both start with a brace.
-  if (!text.empty() && text.front() == '{') {
-    throw UsageError(fmt::format("{}:1: XGBoost models are not supported yet", file.string()));
-  }
-  return parse_lightgbm(text, file.string());
+  return parse_forest(text, file.string());
 }
 
 }  // namespace tidemark

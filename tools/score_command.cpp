@@ -18,7 +18,7 @@
 #include "kernels/forest/scorer.hpp"
 #include "kernels/runtime/backend.hpp"
 #include "models/explain.hpp"
-#include "models/lightgbm.hpp"
+#include "models/load_forest.hpp"
 #include "tools/commands.hpp"
 #include "tools/npy.hpp"
 
@@ -200,11 +200,14 @@ class ScoreRun {
 void add_score_command(CLI::App& app) {
   auto options = std::make_shared<ScoreOptions>();
   CLI::App* command = app.add_subcommand("score", "Score a matrix with one forest");
-  command->add_option("--model", options->model, "Model file: LightGBM text")->required();
+  command
+      ->add_option("--model", options->model, "Model file: LightGBM text, XGBoost JSON or UBJSON")
+      ->required();
   command->add_option("--rows", options->rows, ".npy, float32, rows x features, NaN = missing")
       ->required();
   command->add_option("--out", options->out, ".npy to write: float64 raw scores")->required();
-  command->add_option("--leaves", options->leaves, ".npy to write: int32 leaf numbers");
+  command->add_option("--leaves", options->leaves,
+                      ".npy to write: int32 leaves, by the trainer's names");
   CLI::Option* baseline =
       command->add_option("--baseline", options->baseline, ".npy, float32, shape (1, features)");
   CLI::Option* contributions = command->add_option(

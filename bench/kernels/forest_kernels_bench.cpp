@@ -21,7 +21,7 @@
 #include "kernels/forest/device_forest.cuh"
 #include "kernels/forest/scorer.hpp"
 #include "kernels/runtime/cuda_probe.hpp"
-#include "models/lightgbm.hpp"
+#include "models/load_forest.hpp"
 
 namespace tidemark {
 namespace {

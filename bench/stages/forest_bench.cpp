@@ -8,7 +8,7 @@
 
 #include "kernels/forest/scorer.hpp"
 #include "models/forest_oracle.hpp"
-#include "models/lightgbm.hpp"
+#include "models/load_forest.hpp"
 
 namespace tidemark {
 namespace {

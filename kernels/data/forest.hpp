@@ -41,6 +41,7 @@ enum class Link : std::uint8_t {
   softmax,
   signed_square,
   softplus,  // log(1 + exp(s))
+  step,      // 1 above 0, else 0
 };
 
 /// The arithmetic in which a row's leaves are added, one after the other in tree order.

@@ -46,6 +46,9 @@ TIDEMARK_HD inline void apply_link(const ForestLink& link, double* scores) {
       case Link::softplus:
         scores[o] = exact_softplus(s);
         break;
+      case Link::step:
+        scores[o] = s > 0 ? 1.0 : 0.0;
+        break;
       case Link::identity:
       case Link::softmax:
         break;

@@ -1,6 +1,6 @@
 // The importer against damaged and hostile files: every one is refused with one line that names the
 // file, the line and the construct, or it is a forest that the trainer would read the same way.
-#include "models/lightgbm.hpp"
+#include "models/load_forest.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ std::string model(const std::string& from = "", const std::string& to = "") {
 
 std::string refusal(const std::string& text) {
   try {
-    parse_lightgbm(text, "m.txt");
+    parse_forest(text, "m.txt");
   } catch (const UsageError& error) {
     return error.what();
   }
@@ -66,7 +66,7 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(Lightgbm, ReadsWhatIsWritten) {
-  const Forest forest = parse_lightgbm(model(), "m.txt");
+  const Forest forest = parse_forest(model(), "m.txt");
   EXPECT_EQ(forest.feature_names, (std::vector<std::string>{"amount", "kind", "day"}));
   EXPECT_EQ(forest.link, Link::logistic);
   EXPECT_EQ(forest.objective, "binary sigmoid:1");
@@ -85,8 +85,8 @@ TEST(Lightgbm, ReadsWhatIsWritten) {
 }
 
 TEST(Lightgbm, KnowsTheHashOfTheBytes) {
-  const Forest forest = parse_lightgbm(model(), "m.txt");
-  const Forest other = parse_lightgbm(model("0.25", "0.26"), "m.txt");
+  const Forest forest = parse_forest(model(), "m.txt");
+  const Forest other = parse_forest(model("0.25", "0.26"), "m.txt");
   EXPECT_NE(forest.sha256, other.sha256);
   EXPECT_EQ(forest.sha256.find_first_not_of("0123456789abcdef"), std::string::npos);
 }
@@ -195,7 +195,7 @@ RC_GTEST_PROP(Lightgbm, DamageIsRefusedOrHarmless, (std::uint64_t seed)) {
     text[random() % text.size()] = random() % 2 ? odd[random() % 17] : static_cast<char>(random());
   }
   try {
-    const Forest forest = parse_lightgbm(text, "m.txt");
+    const Forest forest = parse_forest(text, "m.txt");
     const std::vector<std::int32_t> columns = {0, 1, 2};
     if (forest.feature_names.size() != 3) return;
     const auto scorer = make_forest_scorer(forest, columns, Backend::cpu);

@@ -7,6 +7,7 @@ import subprocess
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 
 SOURCE = pathlib.Path(os.environ.get("TIDEMARK_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 PROGRAM = os.environ.get("TIDEMARK_PROGRAM", SOURCE / "build/release/tools/tidemark")
@@ -54,6 +55,35 @@ def test_scores_and_leaves_are_the_trainers(model, tmp_path, rows, threads):
         trainer = lightgbm.Booster(model_file=model)
         assert scores.tobytes() == trainer.predict(matrix, raw_score=True).tobytes()
         assert np.array_equal(leaves, trainer.predict(matrix, pred_leaf=True))
+
+
+@pytest.mark.parametrize("suffix", ["json", "ubj"])
+def test_xgboost_scores_leaves_and_contributions(tmp_path, suffix):
+    values = made_up(800)
+    values[~np.isfinite(values)] = np.nan
+    values[:, 2] = np.where(values[:, 2] < 1, np.nan, np.rint(values[:, 2]))
+    labels = np.digitize(np.nan_to_num(values[:, 0]), [-0.4, 0.4])
+    data = xgboost.DMatrix(values, labels, feature_types=["q", "q", "c", "q"])
+    parameters = {"objective": "multi:softprob", "num_class": 3, "max_depth": 4, "nthread": 1,
+                  "booster": "dart", "rate_drop": 0.3}
+    trained = tmp_path / f"model.{suffix}"
+    xgboost.train(parameters, data, 8).save_model(trained)
+    trainer = xgboost.Booster(model_file=trained)
+    model = tmp_path / "any_name"  # formats are told apart by content
+    trained.rename(model)
+    np.save(tmp_path / "rows.npy", values)
+    np.save(tmp_path / "baseline.npy", values[:1])
+    done = score(model, tmp_path / "rows.npy", tmp_path / "out.npy", "--leaves",
+                 tmp_path / "leaves.npy", "--baseline", tmp_path / "baseline.npy",
+                 "--contributions", tmp_path / "phi.npy")
+    assert done.returncode == 0, done.stderr
+    scores, leaves = np.load(tmp_path / "out.npy"), np.load(tmp_path / "leaves.npy")
+    margin = trainer.predict(data, output_margin=True)
+    assert scores.tobytes() == margin.astype(np.float64).tobytes()
+    assert np.array_equal(leaves, trainer.predict(data, pred_leaf=True).reshape(leaves.shape))
+    phi = np.load(tmp_path / "phi.npy")
+    assert phi.shape == (800, 3, 5)
+    assert np.all(np.abs(phi.sum(axis=2) - scores) <= 1e-6 * np.maximum(1, np.abs(scores)))
 
 
 @pytest.mark.parametrize(("matrix", "says"), [

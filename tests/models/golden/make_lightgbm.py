@@ -2,7 +2,7 @@
 
 usage: make_lightgbm.py OUT
 
-For each case NAME, in OUT: NAME.txt (the model), NAME.rows (float32, C order), NAME.scores
+For each case NAME, in OUT: NAME (the model), NAME.rows (float32, C order), NAME.scores
 (float64, rows x outputs, predict(raw_score=True)), NAME.links (float64, predict()), NAME.leaves
 (int32, rows x trees); and cases.txt with one line `NAME rows features outputs trees` each.
 """
@@ -135,9 +135,9 @@ def main(out):
             data.set_group([30] * (ROWS // 30))
         model = lightgbm.train(params, data, rounds)
         text = model.model_to_string()
-        (out / f"{name}.txt").write_text(text)
+        (out / name).write_text(text)
         # What counts is what the trainer says of the file, not of the model in its memory.
-        model = lightgbm.Booster(model_file=str(out / f"{name}.txt"))
+        model = lightgbm.Booster(model_file=str(out / name))
         rows = hostile(rng, text, categories)
         raw = model.predict(rows, raw_score=True, num_threads=1).astype(numpy.float64)
         raw.tofile(out / f"{name}.scores")
