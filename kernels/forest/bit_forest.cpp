@@ -57,7 +57,7 @@ void add_search(const std::vector<float>& cuts, BitColumn& column,
 
 class Compiler {
  public:
-  explicit Compiler(const ForestImage& image) : image_(image) {}
+  Compiler(const ForestImage& image, LeafTables tables) : image_(image), tables_(tables) {}
 
   BitForest run() {
     out_.outputs = image_.outputs;
@@ -178,19 +178,45 @@ class Compiler {
       }
       out.chain_end = static_cast<std::uint32_t>(out_.chain.size());
       out.leaf_begin = static_cast<std::uint32_t>(out_.leaf_numbers.size());
+      std::vector<double> values;
       for (const std::int32_t leaf : packing.leaf_of_code) {
-        const double value =
-            image_.leaf_values[static_cast<std::size_t>(tree(t).leaf_begin + leaf)];
-        if (image_.sum == SumKind::float64) {
-          out_.values.push_back(value);
-        } else {
-          out_.values32.push_back(static_cast<float>(value));
-        }
+        values.push_back(image_.leaf_values[static_cast<std::size_t>(tree(t).leaf_begin + leaf)]);
         out_.leaf_numbers.push_back(static_cast<std::uint16_t>(leaf));
       }
+      add_values(values, out);
     }
     out_.trees.push_back(out);
     return scratch;
+  }
+
+  void add_values(const std::vector<double>& values, BitTree& out) {
+    if (tables_ == LeafTables::values) {
+      if (image_.sum == SumKind::float64) {
+        out_.values.insert(out_.values.end(), values.begin(), values.end());
+      } else {
+        for (const double value : values) out_.values32.push_back(static_cast<float>(value));
+      }
+      return;
+    }
+    out.plane_begin = static_cast<std::uint32_t>(out_.planes.size());
+    if (image_.sum == SumKind::float64) {
+      add_planes<std::uint64_t, double>(values, plane_lines_of(out));
+    } else {
+      add_planes<std::uint32_t, float>(values, plane_lines_of(out));
+    }
+  }
+
+  template <typename Whole, typename Number>
+  void add_planes(const std::vector<double>& values, std::uint32_t lines) {
+    const std::size_t begin = out_.planes.size();
+    out_.planes.resize(begin + sizeof(Number) * lines);
+    for (std::size_t code = 0; code < values.size(); ++code) {
+      const auto whole = std::bit_cast<Whole>(static_cast<Number>(values[code]));
+      for (std::size_t b = 0; b < sizeof(Number); ++b) {
+        out_.planes[begin + b * lines + code / 64].bytes[code % 64] =
+            static_cast<std::uint8_t>(whole >> (8 * b));
+      }
+    }
   }
 
   /// The mask of a position; a path of several nodes becomes a chain into a scratch mask.
@@ -217,6 +243,7 @@ class Compiler {
   }
 
   const ForestImage& image_;
+  const LeafTables tables_;
   BitForest out_;
   std::map<ColumnKey, std::vector<float>> cuts_;
   std::map<ColumnKey, std::uint32_t> mask_begin_;
@@ -227,8 +254,8 @@ class Compiler {
 
 }  // namespace
 
-BitForest make_bit_forest(const ForestImage& image) {
-  return Compiler(image).run();
+BitForest make_bit_forest(const ForestImage& image, LeafTables tables) {
+  return Compiler(image, tables).run();
 }
 
 }  // namespace tidemark

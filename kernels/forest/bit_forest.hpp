@@ -44,6 +44,15 @@ struct alignas(64) SearchLine {
   std::array<float, 16> entries;
 };
 
+/// 64 bytes of a table of byte planes: plane b holds byte b of every value, by code. One line is
+/// one widest vector, and one look-up.
+struct alignas(64) ByteLine {
+  std::array<std::uint8_t, 64> bytes;
+};
+
+/// How a kernel wants the values of leaves.
+enum class LeafTables : std::uint8_t { values, byte_planes };
+
 /// One step of a mask that is made of several, without a branch: with v the mask so far (0 when
 /// `keep` is 0), v = majority(mask, v, either): "mask and v" where either is 0, "mask or v" where
 /// it is all ones. Every step stores; the last one of a chain stays.
@@ -58,8 +67,9 @@ struct BitTree {
   std::uint32_t width = 0;
   std::uint32_t position_begin = 0;  // 2^width - 1 masks, level by level
   std::uint32_t chain_begin = 0, chain_end = 0;
-  std::uint32_t leaf_begin = 0;  // 2^width leaf values and numbers by code
-  std::int32_t tree = 0;         // in the trainer's order
+  std::uint32_t leaf_begin = 0;   // 2^width leaf values and numbers by code
+  std::uint32_t plane_begin = 0;  // its byte planes: line of BitForest::planes
+  std::int32_t tree = 0;          // in the trainer's order
   std::int32_t output = 0;
   bool walked = false;  // more than 256 leaves: not bit-sliced
 };
@@ -72,8 +82,10 @@ struct BitForest {
   std::vector<BitTree> trees;  // by output, in the trainer's order within one
   std::vector<std::uint32_t> positions;
   std::vector<BitChainStep> chain;
-  std::vector<double> values;   // of sums in float64 ...
-  std::vector<float> values32;  // ... and in float32; the other one is empty
+  // Values of leaves, in the one of three forms that the kernel and the forest's arithmetic need.
+  std::vector<double> values;
+  std::vector<float> values32;
+  std::vector<ByteLine> planes;
   std::vector<std::uint16_t> leaf_numbers;
   std::uint32_t mask_count = 0;  // with scratch
   std::int32_t outputs = 1;
@@ -89,6 +101,26 @@ constexpr std::uint32_t search_level_begin(std::uint32_t level) {
   return level <= 4 ? 16 * level : 64 + (1u << level) - 16;
 }
 
-BitForest make_bit_forest(const ForestImage& image);
+/// A tree's values, as the kernel wants them; the others are null.
+struct LeafTable {
+  const double* values = nullptr;
+  const float* values32 = nullptr;
+  const ByteLine* planes = nullptr;  // `lines` for each byte of a value
+  std::uint32_t lines = 0;           // 1, 2 or 4
+};
+
+constexpr std::uint32_t plane_lines_of(const BitTree& tree) {
+  return tree.width <= 6 ? 1 : 1u << (tree.width - 6);
+}
+
+inline LeafTable leaf_table_of(const BitForest& forest, const BitTree& tree) {
+  if (!forest.planes.empty()) {
+    return {nullptr, nullptr, forest.planes.data() + tree.plane_begin, plane_lines_of(tree)};
+  }
+  if (forest.sum == SumKind::float64) return {forest.values.data() + tree.leaf_begin};
+  return {nullptr, forest.values32.data() + tree.leaf_begin};
+}
+
+BitForest make_bit_forest(const ForestImage& image, LeafTables tables);
 
 }  // namespace tidemark

@@ -12,6 +12,7 @@
 #include "kernels/forest/bit_kernel.hpp"
 #include "kernels/forest/bit_leaves-inl.hpp"
 #include "kernels/forest/bit_masks-inl.hpp"
+#include "kernels/forest/lane_kernel-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace tidemark {
@@ -30,8 +31,17 @@ void run_block(const BitBlock& block) {
   }
 }
 
+void run_few(const LaneBlock& block) {
+  run_lanes(block);
+}
+bool has_lanes() {
+  return kHasLanes;
+}
 std::size_t block_rows() {
   return kRows;
+}
+LeafTables leaf_tables() {
+  return kLeafTables;
 }
 const char* isa_name() {
   return hwy::TargetName(HWY_TARGET);
@@ -45,7 +55,10 @@ HWY_AFTER_NAMESPACE();
 namespace tidemark {
 
 HWY_EXPORT(run_block);
+HWY_EXPORT(run_few);
+HWY_EXPORT(has_lanes);
 HWY_EXPORT(block_rows);
+HWY_EXPORT(leaf_tables);
 HWY_EXPORT(isa_name);
 
 BitScratch::BitScratch(const BitForest& forest, std::size_t block_rows)
@@ -60,9 +73,16 @@ BitScratch::BitScratch(const BitForest& forest, std::size_t block_rows)
   std::fill_n(masks.get(), (forest.mask_count + 1) * (block_rows / 8), std::uint8_t{0});
 }
 
+LaneScratch::LaneScratch()
+    : codes(hwy::AllocateAligned<std::uint8_t>(lane_rows * lane_features_max)),
+      masks(hwy::AllocateAligned<std::uint8_t>(lane_rows * lane_trees * 64 / 2)) {
+  std::fill_n(codes.get(), lane_rows * lane_features_max, std::uint8_t{0});
+}
+
 BitKernel choose_bit_kernel() {
   return {HWY_DYNAMIC_DISPATCH(isa_name)(), HWY_DYNAMIC_DISPATCH(block_rows)(),
-          HWY_DYNAMIC_DISPATCH(run_block)};
+          HWY_DYNAMIC_DISPATCH(leaf_tables)(), HWY_DYNAMIC_DISPATCH(run_block),
+          HWY_DYNAMIC_DISPATCH(has_lanes)() ? HWY_DYNAMIC_DISPATCH(run_few) : nullptr};
 }
 
 }  // namespace tidemark

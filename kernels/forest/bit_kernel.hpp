@@ -11,6 +11,7 @@
 #include "kernels/data/feature_matrix.hpp"
 #include "kernels/forest/bit_forest.hpp"
 #include "kernels/forest/forest_image.hpp"
+#include "kernels/forest/lane_forest.hpp"
 
 namespace tidemark {
 
@@ -39,10 +40,32 @@ struct BitBlock {
   BitScratch& scratch;
 };
 
+/// Working memory of one thread for the kernel of few rows.
+struct LaneScratch {
+  LaneScratch();
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes;  // lane_rows x lane_features_max
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> masks;  // lane_rows x positions x 64 bytes
+};
+
+/// Rows that the kernel of few rows takes at once.
+inline constexpr std::size_t lane_rows = 2;
+
+/// Any number of rows, a few at a time.
+struct LaneBlock {
+  const LaneForest& forest;
+  const std::vector<std::uint32_t>& offsets;  // of the positions' masks, in bytes
+  ForestImageView image;
+  FeatureMatrixView rows;
+  double* scores;  // rows x outputs
+  LaneScratch& scratch;
+};
+
 struct BitKernel {
   const char* isa;
   std::size_t block_rows;
+  LeafTables tables;  // that its forests must have
   void (*run)(const BitBlock& block);
+  void (*run_lanes)(const LaneBlock& block);  // null where the machine has no VBMI
 };
 
 /// The widest kernel that this machine can run.

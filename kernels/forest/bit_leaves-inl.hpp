@@ -1,6 +1,7 @@
-// Stages 4 to 6 of the bit-sliced kernel, for one instruction set: select each tree's decisions
-// level by level, turn the planes into one leaf code a row, and add the leaves in the trainer's
-// order. Included by bit_kernel.cpp once per target; holds no state.
+// Stages 4 and 5 of the bit-sliced kernel, for one instruction set: select each tree's decisions
+// level by level, and turn the planes into one leaf code a row. What is done with the codes: leaves
+// are added in the trainer's order by stage 6, bit_sums-inl.hpp, or named. Included by
+// bit_kernel.cpp once per target; holds no state.
 #if defined(TIDEMARK_BIT_LEAVES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TIDEMARK_BIT_LEAVES_INL
 #undef TIDEMARK_BIT_LEAVES_INL
@@ -11,6 +12,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/forest/bit_masks-inl.hpp"
+#include "kernels/forest/bit_sums-inl.hpp"
 #include "kernels/forest/walk.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -172,30 +174,11 @@ inline void tree_codes(const BitBlock& block, const BitTree& tree, std::uint8_t*
   }
 }
 
-/// What stage 6 needs to know of the forest's arithmetic. A sum of Numbers: float64 or float32.
-template <typename Number>
-struct Sums {
-  const Number* values;  // of all trees, by code
-  Number* sums;          // of the block's rows, by place
-};
-
-inline Sums<double> sums_of(const BitBlock& block, double) {
-  return {block.forest.values.data(), block.scratch.sums.get()};
+inline double* sums_of(const BitBlock& block, double) {
+  return block.scratch.sums.get();
 }
-inline Sums<float> sums_of(const BitBlock& block, float) {
-  return {block.forest.values32.data(), block.scratch.sums32.get()};
-}
-
-/// Stage 6. sums[place] += the leaf of each of kTrees trees, one after the other.
-template <int kTrees, typename Number>
-HWY_NOINLINE void add_leaves(const Number* const* values, const std::uint8_t* codes, Number* sums) {
-  for (std::size_t place = 0; place < kRows; ++place) {
-    Number sum = sums[place];
-    for (int t = 0; t < kTrees; ++t) {
-      sum += values[t][codes[static_cast<std::size_t>(t) * kRows + place]];
-    }
-    sums[place] = sum;
-  }
+inline float* sums_of(const BitBlock& block, float) {
+  return block.scratch.sums32.get();
 }
 
 /// A tree of more than 256 leaves: its rows walk. `visit(row of the block, place, leaf)`.
@@ -222,7 +205,7 @@ struct AddWalked {
   const double* values;
   Number* sums;
   void operator()(std::size_t, std::size_t place, std::int32_t leaf) const {
-    sums[place] += static_cast<Number>(values[leaf]);
+    sums[slot_of_place<Number>(place)] += static_cast<Number>(values[leaf]);
   }
 };
 
@@ -237,30 +220,30 @@ struct WriteWalked {
 /// Adds trees [first, first + count), all of one output and none walked.
 template <typename Number>
 inline void add_trees(const BitBlock& block, std::size_t first, std::size_t count) {
-  const Sums<Number> of = sums_of(block, Number());
+  Number* const sums = sums_of(block, Number());
   std::uint8_t* codes = block.scratch.codes.get();
-  const Number* values[trees_at_once] = {};
+  LeafTable tables[trees_at_once];
   for (std::size_t t = 0; t < count; ++t) {
     const BitTree& tree = block.forest.trees[first + t];
-    values[t] = of.values + tree.leaf_begin;
+    tables[t] = leaf_table_of(block.forest, tree);
     tree_codes(block, tree, codes + t * kRows);
   }
   switch (count) {
     case 1:
-      return add_leaves<1>(values, codes, of.sums);
+      return add_leaves<1>(tables, codes, sums);
     case 2:
-      return add_leaves<2>(values, codes, of.sums);
+      return add_leaves<2>(tables, codes, sums);
     case 3:
-      return add_leaves<3>(values, codes, of.sums);
+      return add_leaves<3>(tables, codes, sums);
     default:
-      return add_leaves<4>(values, codes, of.sums);
+      return add_leaves<4>(tables, codes, sums);
   }
 }
 
 template <typename Number>
 inline void add_scores(const BitBlock& block) {
   const std::vector<BitTree>& trees = block.forest.trees;
-  Number* sums = sums_of(block, Number()).sums;
+  Number* const sums = sums_of(block, Number());
   const std::size_t outputs = static_cast<std::size_t>(block.forest.outputs);
   std::size_t at = 0;
   for (std::size_t output = 0; output < outputs; ++output) {
@@ -284,7 +267,8 @@ inline void add_scores(const BitBlock& block) {
     for (std::size_t place = 0; place < kRows; ++place) {
       const std::size_t row = row_of_place(place);
       if (row < block.rows.rows) {
-        block.scores[row * outputs + output] = static_cast<double>(sums[place]);
+        block.scores[row * outputs + output] =
+            static_cast<double>(sums[slot_of_place<Number>(place)]);
       }
     }
   }

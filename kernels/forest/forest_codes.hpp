@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/forest/code_columns.hpp"
 #include "kernels/forest/forest_codes_body.hpp"
 #include "kernels/forest/forest_image.hpp"
 #include "kernels/forest/forest_tuning.hpp"
@@ -23,12 +24,6 @@ struct CodeStage {
   std::int32_t unused = 0;
 };
 
-/// Features that a block quantises together: their columns are at most `code_chunk_columns` apart,
-/// and their cuts fit its shared memory. The next chunk's beginning is this one's end.
-struct CodeChunk {
-  std::uint32_t feature_begin = 0, column_begin = 0, cut_begin = 0;
-};
-
 struct ForestCodes {
   std::uint32_t value_bytes() const { return sum == SumKind::float64 ? 8 : 4; }
 
@@ -42,10 +37,6 @@ struct ForestCodes {
   std::int32_t threads = 0;        // of a block: words of a tile's column
   std::uint32_t stage_bytes_max = 0;
 };
-
-/// Columns and cuts that the quantising kernel holds at a time.
-inline constexpr std::uint32_t code_chunk_columns = 32;
-inline constexpr std::uint32_t code_chunk_cuts = 10 * 1024;
 
 /// Shared memory of a device, in bytes.
 struct SharedMemory {

@@ -15,8 +15,8 @@ constexpr std::uint32_t aligned16(std::size_t bytes) {
 
 class StagePacker {
  public:
-  StagePacker(const ForestImage& image, const CodeTestOf& test_of, ForestCodes& codes)
-      : image_(image), test_of_(test_of), codes_(codes) {}
+  StagePacker(const ForestImage& image, const CodeColumns& columns, ForestCodes& codes)
+      : image_(image), columns_(columns), codes_(codes) {}
 
   bool pack(std::uint32_t stage_bytes) {
     for (const auto& tree : image_.trees) {
@@ -52,7 +52,7 @@ class StagePacker {
 
   /// Rank and offset of a node.
   std::uint32_t test_of(const ForestImageNode& node) const {
-    const CodeTest test = test_of_(node);
+    const CodeTest test = columns_.test_of(node);
     return test.rank << code_rank_shift | test.feature * row_bytes();
   }
 
@@ -144,7 +144,7 @@ class StagePacker {
   }
 
   const ForestImage& image_;
-  const CodeTestOf& test_of_;
+  const CodeColumns& columns_;
   ForestCodes& codes_;
   std::vector<PackedTree> open_;  // of the stage at hand
   std::uint32_t open_bytes_ = 0;
@@ -187,9 +187,9 @@ std::uint32_t largest_tree_bytes(const ForestImage& image, int levels, std::uint
          aligned16(largest * value_bytes);
 }
 
-bool make_code_stages(const ForestImage& image, const CodeTestOf& test_of,
+bool make_code_stages(const ForestImage& image, const CodeColumns& columns,
                       std::uint32_t stage_bytes, ForestCodes& codes) {
-  return StagePacker(image, test_of, codes).pack(stage_bytes);
+  return StagePacker(image, columns, codes).pack(stage_bytes);
 }
 
 }  // namespace tidemark

@@ -3,18 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
+#include "kernels/forest/code_columns.hpp"
 #include "kernels/forest/forest_codes.hpp"
 #include "kernels/forest/forest_image.hpp"
 
 namespace tidemark {
-
-/// What a node asks in codes: is the code of `feature` above `rank`?
-struct CodeTest {
-  std::uint32_t feature = 0, rank = 0;
-};
-using CodeTestOf = std::function<CodeTest(const ForestImageNode&)>;
 
 /// Levels of the perfect trees that hold every tree of the forest, 0 where one is too deep.
 int perfect_levels_of(const ForestImage& image);
@@ -25,7 +19,7 @@ std::uint32_t largest_tree_bytes(const ForestImage& image, int levels, std::uint
 /// Fills codes.stages and codes.directory, in tree order, for codes.sum, .levels and .threads. A
 /// stage has at most `stage_bytes`, or holds a single larger tree. False where a linked tree has
 /// more nodes than one of them can say.
-bool make_code_stages(const ForestImage& image, const CodeTestOf& test_of,
+bool make_code_stages(const ForestImage& image, const CodeColumns& columns,
                       std::uint32_t stage_bytes, ForestCodes& codes);
 
 }  // namespace tidemark

@@ -1,6 +1,8 @@
 #include "kernels/forest/scorer_cpu.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "kernels/forest/bit_kernel.hpp"
 #include "kernels/forest/walk.hpp"
@@ -21,11 +23,20 @@ struct Sink {
 class CpuScorer final : public ForestScorer {
  public:
   explicit CpuScorer(ForestImage image)
-      : image_(std::move(image)), bits_(make_bit_forest(image_)), kernel_(choose_bit_kernel()) {
+      : image_(std::move(image)),
+        kernel_(choose_bit_kernel()),
+        bits_(make_bit_forest(image_, kernel_.tables)) {
     const std::size_t mask_bytes = kernel_.block_rows / 8;
+    if (kernel_.run_lanes != nullptr) lanes_ = make_lane_forest(image_);
+    if (lanes_) {
+      // Positions in order: the masks of one row stand one after the other.
+      for (std::uint32_t p = 0; p < 1u << lane_levels; ++p) lane_offsets_.push_back(p * 64);
+    }
     sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
     // A block costs the same however few of its rows are live.
-    walk_rows_max_ = sliced_ ? kernel_.block_rows / 16 : kernel_.block_rows;
+    few_rows_max_ = !sliced_ ? kernel_.block_rows : kernel_.block_rows / (lanes_ ? 8 : 16);
+    name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
+            std::to_string(few_rows_max_) + " rows " + (lanes_ ? "with trees in lanes" : "walking");
     if (!sliced_) return;
     for (const std::uint32_t mask : bits_.positions) {
       offsets_.push_back(mask * static_cast<std::uint32_t>(mask_bytes));
@@ -38,16 +49,19 @@ class CpuScorer final : public ForestScorer {
   void leaves(FeatureMatrixView rows, std::span<std::int32_t> out, ThreadPool& pool) override {
     run(rows, {nullptr, out.data()}, pool);
   }
-  std::string_view kernel() const override { return sliced_ ? "bit-sliced" : "walking"; }
+  std::string_view kernel() const override { return name_; }
   std::string_view isa() const override { return kernel_.isa; }
 
  private:
   void run(FeatureMatrixView rows, Sink sink, ThreadPool& pool) {
     const auto workers = static_cast<std::size_t>(pool.threads());
-    if (sliced_ && rows.rows > walk_rows_max_) {
+    if (sliced_ && rows.rows > few_rows_max_) {
       while (scratch_.size() < workers) {
         scratch_.push_back(std::make_unique<BitScratch>(bits_, kernel_.block_rows));
       }
+    }
+    while (lanes_ && lane_scratch_.size() < workers) {
+      lane_scratch_.push_back(std::make_unique<LaneScratch>());
     }
     struct Call {
       CpuScorer& self;
@@ -67,7 +81,10 @@ class CpuScorer final : public ForestScorer {
     rows.rows = end - begin;
     if (sink.scores != nullptr) sink.scores += begin * static_cast<std::size_t>(image_.outputs);
     if (sink.leaves != nullptr) sink.leaves += begin * image_.trees.size();
-    if (rows.rows <= walk_rows_max_) {
+    if (rows.rows <= few_rows_max_ && lanes_ && sink.scores != nullptr) {
+      kernel_.run_lanes({*lanes_, lane_offsets_, image_.view(), rows, sink.scores,
+                         *lane_scratch_[static_cast<std::size_t>(worker)]});
+    } else if (rows.rows <= few_rows_max_) {
       walk(rows, sink);
     } else {
       kernel_.run({bits_, offsets_, image_.view(), rows, sink.scores, sink.leaves,
@@ -129,11 +146,15 @@ class CpuScorer final : public ForestScorer {
   }
 
   ForestImage image_;
-  BitForest bits_;
   BitKernel kernel_;
+  BitForest bits_;
   std::vector<std::uint32_t> offsets_;
   std::vector<std::unique_ptr<BitScratch>> scratch_;
-  std::size_t walk_rows_max_ = 0;
+  std::optional<LaneForest> lanes_;
+  std::vector<std::uint32_t> lane_offsets_;
+  std::vector<std::unique_ptr<LaneScratch>> lane_scratch_;
+  std::string name_;
+  std::size_t few_rows_max_ = 0;  // that are not worth a block
   bool sliced_ = true;
 };
 

@@ -1,0 +1,94 @@
+// Builds a LaneForest from an image. Runs once at load on one thread.
+#include "kernels/forest/lane_forest.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace tidemark {
+namespace {
+
+constexpr std::size_t positions = (std::size_t{1} << lane_levels) - 1;
+constexpr std::size_t codes = std::size_t{1} << lane_levels;
+constexpr std::uint8_t rank_never = 255;
+
+class LaneCompiler {
+ public:
+  LaneCompiler(const ForestImage& image, const CodeColumns& columns)
+      : image_(image), columns_(columns) {}
+
+  LaneForest run() {
+    add_features();
+    const std::size_t groups = (image_.trees.size() + lane_trees - 1) / lane_trees;
+    LaneTests never{};
+    never.rank.fill(rank_never);
+    out_.tests.assign(groups * positions * (lane_trees / 64), never);
+    out_.values.assign(image_.trees.size() * codes, 0.0);
+    for (std::size_t t = 0; t < image_.trees.size(); ++t) {
+      out_.output_of.push_back(image_.trees[t].output);
+      place(t, image_.trees[t].root, 0, 0);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  /// All searches get the same number of steps, so that they can run side by side.
+  void add_features() {
+    for (const CodeFeature& feature : columns_.features()) {
+      out_.steps = std::max<std::uint32_t>(out_.steps, feature.steps);
+    }
+    const std::size_t size = std::size_t{1} << out_.steps;
+    for (CodeFeature feature : columns_.features()) {
+      if (!feature.categorical) {
+        const float* const from = &columns_.cuts()[feature.begin];
+        feature.begin = static_cast<std::uint32_t>(out_.cuts.size());
+        add_search({from, std::size_t{1} << feature.steps}, size);
+      }
+      out_.features.push_back(feature);
+    }
+  }
+
+  /// A search of more steps: the cuts in order once more, padded, and as a tree of that size.
+  void add_search(std::span<const float> tree, std::size_t size) {
+    std::vector<float> sorted(tree.begin() + 1, tree.end());
+    std::sort(sorted.begin(), sorted.end());
+    sorted.resize(size, std::numeric_limits<float>::infinity());
+    append_search_tree({sorted.data(), size - 1}, size, out_.cuts);
+  }
+
+  /// Puts what is below `from` where the decisions so far are the bits of `path`. A leaf that comes
+  /// early is followed by nobody going right.
+  void place(std::size_t tree, std::int32_t from, int level, std::size_t path) {
+    if (from < 0) {
+      out_.values[tree * codes + path] =
+          image_.leaf_values[static_cast<std::size_t>(image_.trees[tree].leaf_begin + ~from)];
+      return;
+    }
+    const ForestImageNode& node = image_.nodes[static_cast<std::size_t>(from)];
+    const CodeTest test = columns_.test_of(node);
+    const std::size_t group = tree / lane_trees, lane = tree % lane_trees;
+    const std::size_t position = (std::size_t{1} << level) - 1 + path;
+    LaneTests& tests = out_.tests[(group * positions + position) * (lane_trees / 64) + lane / 64];
+    tests.feature[lane % 64] = static_cast<std::uint8_t>(test.feature);
+    tests.rank[lane % 64] = static_cast<std::uint8_t>(test.rank);
+    place(tree, node.child[0], level + 1, path);
+    place(tree, node.child[1], level + 1, path | std::size_t{1} << level);
+  }
+
+  const ForestImage& image_;
+  const CodeColumns& columns_;
+  LaneForest out_;
+};
+
+}  // namespace
+
+std::optional<LaneForest> make_lane_forest(const ForestImage& image) {
+  if (!has_codes(image)) return std::nullopt;
+  for (const ForestImageTree& tree : image.trees) {
+    if (tree.depth > lane_levels) return std::nullopt;
+  }
+  const CodeColumns columns(image);
+  if (columns.features().size() > lane_features_max) return std::nullopt;
+  return LaneCompiler(image, columns).run();
+}
+
+}  // namespace tidemark
