@@ -75,7 +75,7 @@ BitScratch::BitScratch(const BitForest& forest, std::size_t block_rows)
 
 LaneScratch::LaneScratch()
     : codes(hwy::AllocateAligned<std::uint8_t>(lane_rows * lane_features_max)),
-      masks(hwy::AllocateAligned<std::uint8_t>(lane_rows * lane_trees * 64 / 2)) {
+      masks(hwy::AllocateAligned<std::uint8_t>(lane_rows * lane_positions_max * 64)) {
   std::fill_n(codes.get(), lane_rows * lane_features_max, std::uint8_t{0});
 }
 

@@ -40,15 +40,16 @@ struct BitBlock {
   BitScratch& scratch;
 };
 
+/// Rows that the kernel of few rows takes at once, and positions of the widest trees.
+inline constexpr std::size_t lane_rows = 2;
+inline constexpr std::size_t lane_positions_max = (std::size_t{1} << lane_levels_max) - 1;
+
 /// Working memory of one thread for the kernel of few rows.
 struct LaneScratch {
   LaneScratch();
   hwy::AlignedFreeUniquePtr<std::uint8_t[]> codes;  // lane_rows x lane_features_max
-  hwy::AlignedFreeUniquePtr<std::uint8_t[]> masks;  // lane_rows x positions x 64 bytes
+  hwy::AlignedFreeUniquePtr<std::uint8_t[]> masks;  // lane_rows x lane_positions_max x 64
 };
-
-/// Rows that the kernel of few rows takes at once.
-inline constexpr std::size_t lane_rows = 2;
 
 /// Any number of rows, a few at a time.
 struct LaneBlock {

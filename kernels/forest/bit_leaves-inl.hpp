@@ -147,12 +147,10 @@ HWY_INLINE void run_chain(const BitForest& forest, const BitTree& tree, std::uin
   }
 }
 
-/// Stage 4. Leaf codes of one tree, in places.
-inline void tree_codes(const BitBlock& block, const BitTree& tree, std::uint8_t* codes) {
-  std::uint8_t* masks = block.scratch.masks.get();
-  if (tree.chain_begin != tree.chain_end) run_chain(block.forest, tree, masks);
-  const std::uint32_t* offsets = block.offsets.data() + tree.position_begin;
-  switch (tree.width) {
+/// Stages 4 and 5 for a perfect tree of `width` levels.
+inline void codes_of(std::uint32_t width, const std::uint8_t* masks, const std::uint32_t* offsets,
+                     std::uint8_t* codes) {
+  switch (width) {
     case 0:
       return codes_of_width<0>(masks, offsets, codes);
     case 1:
@@ -172,6 +170,13 @@ inline void tree_codes(const BitBlock& block, const BitTree& tree, std::uint8_t*
     default:
       return codes_of_width<8>(masks, offsets, codes);
   }
+}
+
+/// Leaf codes of one tree, in places.
+inline void tree_codes(const BitBlock& block, const BitTree& tree, std::uint8_t* codes) {
+  std::uint8_t* masks = block.scratch.masks.get();
+  if (tree.chain_begin != tree.chain_end) run_chain(block.forest, tree, masks);
+  codes_of(tree.width, masks, block.offsets.data() + tree.position_begin, codes);
 }
 
 inline double* sums_of(const BitBlock& block, double) {

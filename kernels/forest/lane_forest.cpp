@@ -7,8 +7,6 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t positions = (std::size_t{1} << lane_levels) - 1;
-constexpr std::size_t codes = std::size_t{1} << lane_levels;
 constexpr std::uint8_t rank_never = 255;
 
 class LaneCompiler {
@@ -18,11 +16,15 @@ class LaneCompiler {
 
   LaneForest run() {
     add_features();
+    for (const ForestImageTree& tree : image_.trees) {
+      out_.levels = std::max(out_.levels, static_cast<std::uint32_t>(tree.depth));
+    }
+    codes_ = std::size_t{1} << out_.levels;
     const std::size_t groups = (image_.trees.size() + lane_trees - 1) / lane_trees;
     LaneTests never{};
     never.rank.fill(rank_never);
-    out_.tests.assign(groups * positions * (lane_trees / 64), never);
-    out_.values.assign(image_.trees.size() * codes, 0.0);
+    out_.tests.assign(groups * (codes_ - 1) * (lane_trees / 64), never);
+    out_.values.assign(image_.trees.size() * codes_, 0.0);
     for (std::size_t t = 0; t < image_.trees.size(); ++t) {
       out_.output_of.push_back(image_.trees[t].output);
       place(t, image_.trees[t].root, 0, 0);
@@ -59,7 +61,7 @@ class LaneCompiler {
   /// early is followed by nobody going right.
   void place(std::size_t tree, std::int32_t from, int level, std::size_t path) {
     if (from < 0) {
-      out_.values[tree * codes + path] =
+      out_.values[tree * codes_ + path] =
           image_.leaf_values[static_cast<std::size_t>(image_.trees[tree].leaf_begin + ~from)];
       return;
     }
@@ -67,7 +69,8 @@ class LaneCompiler {
     const CodeTest test = columns_.test_of(node);
     const std::size_t group = tree / lane_trees, lane = tree % lane_trees;
     const std::size_t position = (std::size_t{1} << level) - 1 + path;
-    LaneTests& tests = out_.tests[(group * positions + position) * (lane_trees / 64) + lane / 64];
+    LaneTests& tests =
+        out_.tests[(group * (codes_ - 1) + position) * (lane_trees / 64) + lane / 64];
     tests.feature[lane % 64] = static_cast<std::uint8_t>(test.feature);
     tests.rank[lane % 64] = static_cast<std::uint8_t>(test.rank);
     place(tree, node.child[0], level + 1, path);
@@ -77,6 +80,7 @@ class LaneCompiler {
   const ForestImage& image_;
   const CodeColumns& columns_;
   LaneForest out_;
+  std::size_t codes_ = 1;  // leaf codes of a tree; one more than it has positions
 };
 
 }  // namespace
@@ -84,7 +88,7 @@ class LaneCompiler {
 std::optional<LaneForest> make_lane_forest(const ForestImage& image) {
   if (!has_codes(image)) return std::nullopt;
   for (const ForestImageTree& tree : image.trees) {
-    if (tree.depth > lane_levels) return std::nullopt;
+    if (tree.depth > static_cast<std::int32_t>(lane_levels_max)) return std::nullopt;
   }
   const CodeColumns columns(image);
   if (columns.features().size() > lane_features_max) return std::nullopt;

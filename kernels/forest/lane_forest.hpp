@@ -16,7 +16,7 @@ namespace tidemark {
 
 inline constexpr std::size_t lane_trees = 512;         // of a group
 inline constexpr std::size_t lane_features_max = 128;  // two vectors of codes
-inline constexpr int lane_levels = 8;
+inline constexpr std::uint32_t lane_levels_max = 8;
 
 /// One position of 64 trees: which code each asks, and the rank it must be above to go right.
 struct alignas(64) LaneTests {
@@ -25,11 +25,13 @@ struct alignas(64) LaneTests {
 
 struct LaneForest {
   std::vector<CodeFeature> features;
-  std::vector<float> cuts;       // of all features in turn, 2^steps each
-  std::uint32_t steps = 0;       // of every feature's search
-  std::vector<LaneTests> tests;  // [group][position][64 trees]: 255 positions by level; within
-                                 // one, bit k of the index is the decision of level k
-  std::vector<double> values;    // [tree][256] by leaf code
+  std::vector<float> cuts;   // of all features in turn, 2^steps each
+  std::uint32_t steps = 0;   // of every feature's search
+  std::uint32_t levels = 0;  // of every tree
+  /// [group][position][64 trees]: positions by level; within one, bit k of the index is the
+  /// decision of level k.
+  std::vector<LaneTests> tests;
+  std::vector<double> values;           // [tree][2^levels] by leaf code
   std::vector<std::int32_t> output_of;  // by tree
 };
 

@@ -24,8 +24,6 @@ namespace HWY_NAMESPACE {
 
 static_assert(kRows == lane_trees, "trees take the places of a block's rows");
 
-constexpr std::size_t kPositions = (std::size_t{1} << lane_levels) - 1;
-
 /// Inverse of row_of_place, by row: where the code of a tree stands.
 struct PlaceOfRow {
   std::uint16_t place[kRows];
@@ -86,21 +84,23 @@ inline void code_row(const LaneForest& forest, const ForestImageView& image, con
 /// Decisions of kCount rows in the trees of one group: masks[row][position], a bit a tree. With
 /// more than 64 features a code is looked up in two vectors.
 template <int kCount, bool kManyFeatures>
-HWY_INLINE void decide(const LaneTests* tests, const std::uint8_t* const* codes,
-                       std::uint8_t* const* masks) {
+HWY_INLINE void decide(const LaneTests* tests, std::size_t positions, std::size_t words,
+                       const std::uint8_t* const* codes, std::uint8_t* const* masks) {
   __m512i low[kCount], high[kCount];
   for (int r = 0; r < kCount; ++r) {
     low[r] = _mm512_load_si512(codes[r]);
     high[r] = _mm512_load_si512(codes[r] + 64);
   }
-  for (std::size_t w = 0; w < kPositions * (lane_trees / 64); ++w) {
-    const __m512i feature = _mm512_load_si512(tests[w].feature.data());
-    const __m512i rank = _mm512_load_si512(tests[w].rank.data());
-    for (int r = 0; r < kCount; ++r) {
-      const __m512i code = kManyFeatures ? _mm512_permutex2var_epi8(low[r], feature, high[r])
-                                         : _mm512_permutexvar_epi8(feature, low[r]);
-      const __mmask64 right = _mm512_cmpgt_epu8_mask(code, rank);
-      _store_mask64(reinterpret_cast<__mmask64*>(masks[r] + w * 8), right);
+  for (std::size_t p = 0; p < positions; ++p, tests += lane_trees / 64) {
+    for (std::size_t w = 0; w < words; ++w) {
+      const __m512i feature = _mm512_load_si512(tests[w].feature.data());
+      const __m512i rank = _mm512_load_si512(tests[w].rank.data());
+      for (int r = 0; r < kCount; ++r) {
+        const __m512i code = kManyFeatures ? _mm512_permutex2var_epi8(low[r], feature, high[r])
+                                           : _mm512_permutexvar_epi8(feature, low[r]);
+        const __mmask64 right = _mm512_cmpgt_epu8_mask(code, rank);
+        _store_mask64(reinterpret_cast<__mmask64*>(masks[r] + p * kMaskBytes + w * 8), right);
+      }
     }
   }
 }
@@ -109,16 +109,16 @@ inline void add_group(const LaneForest& forest, const ForestImageView& image, st
                       const std::uint8_t* codes, double* out) {
   const std::size_t begin = group * lane_trees;
   const std::size_t end = std::min(begin + lane_trees, forest.output_of.size());
-  const double* values = forest.values.data() + (begin << lane_levels);
+  const double* values = forest.values.data() + (begin << forest.levels);
   if (image.outputs == 1 && image.sum == SumKind::float64) {
     double sum = out[0];
-    for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << lane_levels) {
+    for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << forest.levels) {
       sum += values[codes[kPlaceOfRow.place[t - begin]]];
     }
     out[0] = sum;
     return;
   }
-  for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << lane_levels) {
+  for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << forest.levels) {
     double& sum = out[forest.output_of[t]];
     sum = add_leaf(image.sum, sum, values[codes[kPlaceOfRow.place[t - begin]]]);
   }
@@ -134,23 +134,27 @@ HWY_NOINLINE void score_lanes(const LaneBlock& block, std::size_t first) {
   for (int r = 0; r < kCount; ++r) {
     const std::size_t row = first + static_cast<std::size_t>(r);
     codes[r] = block.scratch.codes.get() + static_cast<std::size_t>(r) * lane_features_max;
-    masks[r] = block.scratch.masks.get() + static_cast<std::size_t>(r) * kPositions * kMaskBytes;
+    masks[r] =
+        block.scratch.masks.get() + static_cast<std::size_t>(r) * lane_positions_max * kMaskBytes;
     out[r] = block.scores + row * static_cast<std::size_t>(block.image.outputs);
     code_row(forest, block.image, block.rows.row(row), codes[r]);
     std::copy_n(block.image.base, block.image.outputs, out[r]);
   }
   const std::size_t groups = (forest.output_of.size() + lane_trees - 1) / lane_trees;
+  const std::size_t positions = (std::size_t{1} << forest.levels) - 1;
   const LaneTests* tests = forest.tests.data();
   for (std::size_t group = 0; group < groups; ++group) {
+    const std::size_t trees = std::min(lane_trees, forest.output_of.size() - group * lane_trees);
+    const std::size_t words = (trees + 63) / 64;
     if (forest.features.size() > 64) {
-      decide<kCount, true>(tests, codes, masks);
+      decide<kCount, true>(tests, positions, words, codes, masks);
     } else {
-      decide<kCount, false>(tests, codes, masks);
+      decide<kCount, false>(tests, positions, words, codes, masks);
     }
-    tests += kPositions * (lane_trees / 64);
+    tests += positions * (lane_trees / 64);
     HWY_ALIGN std::uint8_t leaf_codes[lane_trees];
     for (int r = 0; r < kCount; ++r) {
-      codes_of_width<lane_levels>(masks[r], block.offsets.data(), leaf_codes);
+      codes_of(forest.levels, masks[r], block.offsets.data(), leaf_codes);
       add_group(forest, block.image, group, leaf_codes, out[r]);
     }
   }

@@ -30,11 +30,13 @@ class CpuScorer final : public ForestScorer {
     if (kernel_.run_lanes != nullptr) lanes_ = make_lane_forest(image_);
     if (lanes_) {
       // Positions in order: the masks of one row stand one after the other.
-      for (std::uint32_t p = 0; p < 1u << lane_levels; ++p) lane_offsets_.push_back(p * 64);
+      for (std::uint32_t p = 0; p < lane_positions_max; ++p) lane_offsets_.push_back(p * 64);
     }
     sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
     // A block costs the same however few of its rows are live.
-    few_rows_max_ = !sliced_ ? kernel_.block_rows : kernel_.block_rows / (lanes_ ? 8 : 16);
+    few_rows_max_ = !sliced_ ? kernel_.block_rows
+                    : lanes_ ? rows_worth_lanes()
+                             : kernel_.block_rows / 16;
     name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
             std::to_string(few_rows_max_) + " rows " + (lanes_ ? "with trees in lanes" : "walking");
     if (!sliced_) return;
@@ -53,6 +55,17 @@ class CpuScorer final : public ForestScorer {
   std::string_view isa() const override { return kernel_.isa; }
 
  private:
+  /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask
+  /// and a position of a block; a row by itself, a test of 64 trees and a leaf of one row.
+  std::size_t rows_worth_lanes() const {
+    const double block =
+        4.4 * bits_.mask_count + 0.52 * static_cast<double>(bits_.positions.size());
+    const auto trees = static_cast<double>(image_.trees.size());
+    const double tests = trees / 64 * static_cast<double>(1u << lanes_->levels);
+    const double rows = block / (650 + 0.25 * tests + trees);
+    return static_cast<std::size_t>(std::clamp(rows, 4.0, 128.0));
+  }
+
   void run(FeatureMatrixView rows, Sink sink, ThreadPool& pool) {
     const auto workers = static_cast<std::size_t>(pool.threads());
     if (sliced_ && rows.rows > few_rows_max_) {
