@@ -4,11 +4,50 @@
 #include <filesystem>
 #include <memory>
 
+#include "bench/forest/forest_bench.hpp"
 #include "bench/pipeline/pipeline_bench.hpp"
+#include "kernels/runtime/backend.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
+#include "tools/npy.hpp"
 
 namespace tidemark {
+namespace {
+
+void add_forest_bench(CLI::App& bench) {
+  struct Options {
+    ForestBenchOptions bench;
+    std::string model, rows, backend = "cpu";
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* forest = bench.add_subcommand(
+      "forest", "One forest by batch size (tools/bench forest: beside other engines)");
+  forest->add_option("--model", options->model, "LightGBM text, XGBoost JSON or UBJSON")
+      ->required()
+      ->check(CLI::ExistingFile);
+  forest->add_option("--rows", options->rows, ".npy, float32, rows x features")
+      ->required()
+      ->check(CLI::ExistingFile);
+  forest->add_option("--batches", options->bench.batches, "Rows of a call")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4'194'304));
+  forest->add_option("--threads", options->bench.threads, "Threads")->check(CLI::Range(1, 1024));
+  forest->add_option("--seconds", options->bench.seconds, "Of calls for each batch size")
+      ->check(CLI::Range(0.001, 600.0));
+  forest->add_option("--backend", options->backend, "auto, cpu or cuda")->capture_default_str();
+  forest->add_flag("--json", options->json, "Print one JSON object");
+  forest->callback([options] {
+    options->bench.model = options->model;
+    options->bench.backend = resolve_backend(options->backend);
+    const NpyMatrix rows(options->rows, "--rows");
+    const ForestBenchResult result = bench_forest(options->bench, rows.view());
+    fmt::print("{}{}", options->json ? to_json(result) : to_table(result),
+               options->json ? "\n" : "");
+  });
+}
+
+}  // namespace
 
 void add_bench_command(CLI::App& app) {
   struct Options {
@@ -20,6 +59,7 @@ void add_bench_command(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* bench = app.add_subcommand("bench", "Benchmarks against contenders in the same run");
   bench->require_subcommand(1);
+  add_forest_bench(*bench);
   CLI::App* pipeline =
       bench->add_subcommand("pipeline", "Replay and serve beside a bare consume-and-produce loop");
   options->config.add_to(*pipeline);

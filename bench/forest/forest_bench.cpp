@@ -1,0 +1,130 @@
+// Times one forest by batch size: see the header.
+#include "bench/forest/forest_bench.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <numeric>
+
+#include "bench/pipeline/pipeline_bench.hpp"
+#include "kernels/base/failure.hpp"
+#include "kernels/forest/scorer.hpp"
+#include "models/forest_oracle.hpp"
+#include "models/load_forest.hpp"
+
+namespace tidemark {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t rows_checked = 256;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Rows enough for the largest batch, the given ones over and over.
+FeatureMatrix repeated(FeatureMatrixView rows, std::size_t count) {
+  FeatureMatrix matrix;
+  matrix.resize(std::max(count, rows.rows), rows.features);
+  for (std::size_t r = 0; r < matrix.rows(); ++r) {
+    std::copy_n(rows.row(r % rows.rows), rows.features, matrix.row(r).data());
+  }
+  return matrix;
+}
+
+void check(const Forest& forest, ForestScorer& scorer, FeatureMatrixView rows, ThreadPool& pool) {
+  const auto outputs = static_cast<std::size_t>(forest.outputs);
+  for (const std::size_t count : {std::size_t{1}, std::min(rows.rows, rows_checked)}) {
+    FeatureMatrixView part = rows;
+    part.rows = count;
+    std::vector<double> scores(count * outputs), expected(outputs);
+    scorer.score(part, scores, pool);
+    for (std::size_t r = 0; r < count; ++r) {
+      oracle_score(forest, {rows.row(r), rows.features}, expected);
+      for (std::size_t o = 0; o < outputs; ++o) {
+        if (std::bit_cast<std::uint64_t>(scores[r * outputs + o]) !=
+            std::bit_cast<std::uint64_t>(expected[o])) {
+          throw RunError(fmt::format("bench forest: row {}: {} where the oracle says {}", r,
+                                     scores[r * outputs + o], expected[o]));
+        }
+      }
+    }
+  }
+}
+
+ForestBenchPoint time_batch(ForestScorer& scorer, FeatureMatrixView rows, std::size_t batch,
+                            double seconds, std::vector<double>& scores, ThreadPool& pool) {
+  FeatureMatrixView part = rows;
+  part.rows = batch;
+  scorer.score(part, scores, pool);  // makes the buffers
+  std::vector<double> calls_us;
+  const auto start = Clock::now();
+  double spent = 0;
+  for (std::size_t at = 0; spent < seconds || calls_us.size() < 3; at += batch) {
+    if (at + batch > rows.rows) at = 0;
+    part.data = rows.row(at);
+    const auto begin = Clock::now();
+    scorer.score(part, scores, pool);
+    calls_us.push_back(seconds_since(begin) * 1e6);
+    spent = seconds_since(start);
+  }
+  const double busy_us = std::accumulate(calls_us.begin(), calls_us.end(), 0.0);
+  return {batch, static_cast<double>(batch * calls_us.size()) / busy_us * 1e6,
+          median(std::move(calls_us))};
+}
+
+}  // namespace
+
+ForestBenchResult bench_forest(const ForestBenchOptions& options, FeatureMatrixView rows) {
+  ForestBenchResult result;
+  const auto start = Clock::now();
+  const Forest forest = load_forest(options.model);
+  if (rows.features != forest.feature_names.size() || rows.rows == 0) {
+    throw UsageError(fmt::format("--rows: {} rows of {} columns, the model has {} features",
+                                 rows.rows, rows.features, forest.feature_names.size()));
+  }
+  std::vector<std::int32_t> columns(rows.features);
+  std::iota(columns.begin(), columns.end(), 0);
+  const auto scorer = make_forest_scorer(forest, columns, options.backend);
+  result.load_ms = seconds_since(start) * 1e3;
+  result.kernel = scorer->kernel();
+  result.isa = scorer->isa();
+  ThreadPool pool(options.threads);
+  const std::size_t largest = *std::max_element(options.batches.begin(), options.batches.end());
+  const FeatureMatrix matrix = repeated(rows, largest);
+  check(forest, *scorer, matrix.view(), pool);
+  std::vector<double> scores(largest * static_cast<std::size_t>(forest.outputs));
+  for (const std::size_t batch : options.batches) {
+    result.points.push_back(
+        time_batch(*scorer, matrix.view(), batch, options.seconds, scores, pool));
+  }
+  return result;
+}
+
+std::string to_table(const ForestBenchResult& result) {
+  std::string text =
+      fmt::format("loaded in {:.1f} ms; {}, {}\n{:>9} {:>14} {:>14}\n", result.load_ms,
+                  result.kernel, result.isa, "batch", "rows/s", "us a call");
+  for (const ForestBenchPoint& point : result.points) {
+    text += fmt::format("{:>9} {:>14.0f} {:>14.2f}\n", point.batch, point.rows_per_s,
+                        point.call_us_median);
+  }
+  return text;
+}
+
+std::string to_json(const ForestBenchResult& result) {
+  std::string text =
+      fmt::format("{{\"load_ms\":{:.3f},\"kernel\":\"{}\",\"isa\":\"{}\",\"points\":[",
+                  result.load_ms, result.kernel, result.isa);
+  for (std::size_t i = 0; i < result.points.size(); ++i) {
+    const ForestBenchPoint& point = result.points[i];
+    text += fmt::format("{}{{\"batch\":{},\"rows_per_s\":{:.1f},\"call_us\":{:.3f}}}",
+                        i == 0 ? "" : ",", point.batch, point.rows_per_s, point.call_us_median);
+  }
+  return text + "]}";
+}
+
+}  // namespace tidemark

@@ -1,0 +1,44 @@
+// One forest over batches of several sizes, timed in this process: what `tidemark bench forest`
+// prints, and what the comparison with other engines (bench/forest/run.py) takes as ours.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "kernels/data/feature_matrix.hpp"
+#include "kernels/runtime/backend.hpp"
+
+namespace tidemark {
+
+struct ForestBenchOptions {
+  std::filesystem::path model;
+  std::vector<std::size_t> batches{1, 8, 32, 128, 512, 4096, 32768};  // rows of a call
+  int threads = 1;
+  double seconds = 0.3;  // of calls for each batch size
+  Backend backend = Backend::cpu;
+};
+
+/// Of one batch size.
+struct ForestBenchPoint {
+  std::size_t batch = 0;
+  double rows_per_s = 0;
+  double call_us_median = 0;
+};
+
+struct ForestBenchResult {
+  double load_ms = 0;  // file to scorer
+  std::string kernel, isa;
+  std::vector<ForestBenchPoint> points;
+};
+
+/// `rows` are taken in turn, from the start again when they end. Scores of the first rows are
+/// compared with the oracle before the clock starts; throws RunError where a bit differs,
+/// UsageError where the matrix does not fit the model.
+ForestBenchResult bench_forest(const ForestBenchOptions& options, FeatureMatrixView rows);
+
+std::string to_table(const ForestBenchResult& result);
+std::string to_json(const ForestBenchResult& result);
+
+}  // namespace tidemark
