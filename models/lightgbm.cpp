@@ -90,6 +90,7 @@ class Importer {
       reader_.fail(version.line, fmt::format("version '{}' is not supported (v3 and v4 are)",
                                              shown(version.value)));
     }
+    forest_.format = fmt::format("LightGBM text {}", version.value);
     const std::int64_t classes = need_integer(fields, "num_class", 1, outputs_max);
     forest_.outputs = static_cast<std::int32_t>(classes);
     // The trainer sizes its output by one and fills it by the other.

@@ -54,7 +54,10 @@ const std::map<std::string, Objective, std::less<>> objectives = {
 
 class Importer {
  public:
-  explicit Importer(const DocumentPlace& root) : learner_(root.at("learner")) {}
+  explicit Importer(const DocumentPlace& root) : learner_(root.at("learner")) {
+    const auto version = root.at("version").integers(3, 0, 10'000);
+    forest_.format = fmt::format("XGBoost {}.{}.{}", version[0], version[1], version[2]);
+  }
 
   Forest run() {
     forest_.sum = SumKind::float32;

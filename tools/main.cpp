@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   tidemark::add_features_command(app);
   tidemark::add_topics_command(app);
   tidemark::add_generate_command(app);
+  tidemark::add_model_command(app);
   tidemark::add_bench_command(app);
   try {
     if (argc > 1 && argv[1][0] != '-' && !knows(app, argv[1])) {

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <limits>
 #include <numeric>
+#include <random>
 
 #include "bench/pipeline/pipeline_bench.hpp"
 #include "kernels/base/failure.hpp"
@@ -102,6 +104,24 @@ ForestBenchResult bench_forest(const ForestBenchOptions& options, FeatureMatrixV
         time_batch(*scorer, matrix.view(), batch, options.seconds, scores, pool));
   }
   return result;
+}
+
+FeatureMatrix rows_at_cuts(const Forest& forest, std::size_t rows, std::uint32_t seed) {
+  const std::size_t features = forest.feature_names.size();
+  std::vector<std::vector<float>> cuts(features, {0.0f});
+  for (const ForestNode& node : forest.nodes) {
+    cuts[static_cast<std::size_t>(node.feature)].push_back(static_cast<float>(node.threshold));
+  }
+  std::mt19937 random(seed);
+  FeatureMatrix matrix;
+  matrix.resize(rows, features);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t f = 0; f < features; ++f) {
+      matrix.row(r)[f] = random() % 20 == 0 ? std::numeric_limits<float>::quiet_NaN()
+                                            : cuts[f][random() % cuts[f].size()];
+    }
+  }
+  return matrix;
 }
 
 std::string to_table(const ForestBenchResult& result) {

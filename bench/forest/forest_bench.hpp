@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/data/feature_matrix.hpp"
+#include "kernels/data/forest.hpp"
 #include "kernels/runtime/backend.hpp"
 
 namespace tidemark {
@@ -37,6 +38,10 @@ struct ForestBenchResult {
 /// compared with the oracle before the clock starts; throws RunError where a bit differs,
 /// UsageError where the matrix does not fit the model.
 ForestBenchResult bench_forest(const ForestBenchOptions& options, FeatureMatrixView rows);
+
+/// Rows whose values are the model's own cuts, a twentieth of them missing: for a model that comes
+/// without rows. Real rows part less often than these.
+FeatureMatrix rows_at_cuts(const Forest& forest, std::size_t rows, std::uint32_t seed);
 
 std::string to_table(const ForestBenchResult& result);
 std::string to_json(const ForestBenchResult& result);

@@ -62,6 +62,7 @@ struct Forest {
   Link link = Link::identity;
   double link_scale = 1.0;  // logistic: 1 / (1 + exp(-scale * s))
   std::string objective;    // as written in the model file
+  std::string format;       // what wrote it: "LightGBM text v4", "XGBoost 3.2.0"
   std::string sha256;       // hex, of the model file's bytes
 };
 

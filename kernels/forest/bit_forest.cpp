@@ -74,10 +74,6 @@ class Compiler {
     });
     for (const std::int32_t t : order) scratch = std::max(scratch, add_tree(t, scratch_begin));
     out_.mask_count += scratch;
-    if (!out_.positions.empty()) {
-      out_.chain_share =
-          static_cast<double>(out_.chain.size()) / static_cast<double>(out_.positions.size());
-    }
     return std::move(out_);
   }
 
@@ -166,6 +162,7 @@ class Compiler {
     out.tree = t;
     out.output = tree(t).output;
     out.walked = walked(t);
+    out_.walked += out.walked ? 1 : 0;
     std::uint32_t scratch = 0;
     if (!out.walked) {
       const TreeShape shape = make_tree_shape(image_, tree(t));

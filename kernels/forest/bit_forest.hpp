@@ -91,7 +91,12 @@ struct BitForest {
   std::int32_t outputs = 1;
   std::vector<double> base;  // what each output's sum begins with
   SumKind sum = SumKind::float64;
-  double chain_share = 0;  // chain steps per position, for the report
+  std::size_t walked = 0;  // trees that are too large to be sliced
+
+  std::size_t bytes() const {
+    return bytes_of(sources, columns, search, sets, trees, positions, chain, values, values32,
+                    planes, leaf_numbers);
+  }
 };
 
 /// First entry of level `level` in a column's search tables: 16 entries for each of the first five

@@ -92,6 +92,7 @@ DeviceForest::DeviceForest(const ForestImage& image, CudaSpread spread) : spread
 }
 
 void DeviceForest::set_image(const ForestImage& image) {
+  bytes_ += image.bytes();
   nodes_.set(image.nodes);
   trees_.set(image.trees);
   leaf_values_.set(image.leaf_values);
@@ -108,6 +109,7 @@ void DeviceForest::set_image(const ForestImage& image) {
 }
 
 void DeviceForest::set_codes(const ForestCodes& codes) {
+  bytes_ += bytes_of(codes.features, codes.chunks, codes.cuts, codes.directory, codes.stages);
   features_.set(codes.features);
   chunks_.set(codes.chunks);
   cuts_.set(codes.cuts);

@@ -39,6 +39,7 @@ class DeviceForest {
   std::uint32_t chunk_rows() const { return tuning_.chunk_rows; }
   std::string_view kernel() const { return kernel_; }
   std::string_view isa() const { return isa_; }
+  std::size_t bytes() const { return bytes_; }
 
  private:
   /// A constant of the model on the device.
@@ -64,7 +65,7 @@ class DeviceForest {
   const CudaSpread spread_;
   ForestTuning tuning_{};
   std::string kernel_, isa_;
-  std::size_t columns_ = 0;
+  std::size_t columns_ = 0, bytes_ = 0;
   ForestImageView image_;
   Constant<ForestImageNode> nodes_;
   Constant<ForestImageTree> trees_;

@@ -50,6 +50,7 @@ class CudaForestScorer final : public ForestScorer {
 
   std::string_view kernel() const override { return forest_.kernel(); }
   std::string_view isa() const override { return forest_.isa(); }
+  std::size_t bytes() const override { return forest_.bytes(); }
 
  private:
   /// Sends the rows through in chunks, two under way at a time.

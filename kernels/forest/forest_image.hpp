@@ -62,6 +62,12 @@ struct ForestImageView {
   SumKind sum = SumKind::float64;
 };
 
+/// Memory that vectors hold.
+template <class... Vectors>
+std::size_t bytes_of(const Vectors&... vectors) {
+  return (std::size_t{0} + ... + (vectors.size() * sizeof(vectors[0])));
+}
+
 /// Owner of the host image; a device copies the vectors as they are.
 struct ForestImage {
   std::vector<ForestImageNode> nodes;
@@ -72,6 +78,10 @@ struct ForestImage {
   std::vector<double> base;
   std::int32_t outputs = 1;
   SumKind sum = SumKind::float64;
+
+  std::size_t bytes() const {
+    return bytes_of(nodes, trees, leaf_values, category_sets, category_words, base);
+  }
 
   ForestImageView view() const {
     return {nodes.data(),

@@ -33,6 +33,8 @@ struct LaneForest {
   std::vector<LaneTests> tests;
   std::vector<double> values;           // [tree][2^levels] by leaf code
   std::vector<std::int32_t> output_of;  // by tree
+
+  std::size_t bytes() const { return bytes_of(features, cuts, tests, values, output_of); }
 };
 
 /// Nothing where a tree is too deep or there are too many features.

@@ -24,6 +24,7 @@ class ForestScorer {
   virtual void leaves(FeatureMatrixView rows, std::span<std::int32_t> out, ThreadPool& pool) = 0;
   virtual std::string_view kernel() const = 0;  // name of the kernel chosen at load
   virtual std::string_view isa() const = 0;     // instruction set or device
+  virtual std::size_t bytes() const = 0;        // of the compiled forest, without working memory
 };
 
 /// `columns[f]` is the matrix column of the model's feature f. The forest is copied into images.

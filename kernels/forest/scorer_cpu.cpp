@@ -39,6 +39,9 @@ class CpuScorer final : public ForestScorer {
                              : kernel_.block_rows / 16;
     name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
             std::to_string(few_rows_max_) + " rows " + (lanes_ ? "with trees in lanes" : "walking");
+    if (sliced_ && bits_.walked > 0) {
+      name_ += "; " + std::to_string(bits_.walked) + " trees of more than 256 leaves walk";
+    }
     if (!sliced_) return;
     for (const std::uint32_t mask : bits_.positions) {
       offsets_.push_back(mask * static_cast<std::uint32_t>(mask_bytes));
@@ -53,6 +56,9 @@ class CpuScorer final : public ForestScorer {
   }
   std::string_view kernel() const override { return name_; }
   std::string_view isa() const override { return kernel_.isa; }
+  std::size_t bytes() const override {
+    return image_.bytes() + bits_.bytes() + (lanes_ ? lanes_->bytes() : 0);
+  }
 
  private:
   /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask
