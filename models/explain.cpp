@@ -87,6 +87,8 @@ struct Explainer::Impl {
   ForestImage image;
   std::vector<std::uint8_t> reference;  // per node: the child that the reference takes
   std::vector<double> baseline;
+  std::vector<LinearTerm> linear;  // `feature` is a matrix column here
+  std::vector<float> linear_reference;
   std::size_t matrix_columns = 0;
   Weights weight{0};
 
@@ -160,6 +162,13 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
   ForestImageView exact = view;
   exact.sum = SumKind::float64;
   score_row(exact, baseline_row.data(), impl->baseline.data());
+  for (LinearTerm term : forest.linear) {
+    term.feature = columns[static_cast<std::size_t>(term.feature)];
+    const float reference = baseline_row[static_cast<std::size_t>(term.feature)];
+    impl->baseline[0] += linear_term(term, reference);
+    impl->linear.push_back(term);
+    impl->linear_reference.push_back(reference);
+  }
   impl_ = std::move(impl);
 }
 
@@ -182,6 +191,11 @@ void Explainer::explain(std::span<const float> row, std::span<double> phi,
                           scratch.taken.data(),
                           view.leaf_values + tree.leaf_begin};
     walk.visit(tree.root, 0, 0);
+  }
+  for (std::size_t i = 0; i < impl_->linear.size(); ++i) {
+    const LinearTerm& term = impl_->linear[i];
+    const auto column = static_cast<std::size_t>(term.feature);
+    phi[column] += linear_term(term, row[column]) - linear_term(term, impl_->linear_reference[i]);
   }
 }
 

@@ -57,6 +57,9 @@ void oracle_score(const Forest& forest, std::span<const float> features, std::sp
       sum = static_cast<double>(static_cast<float>(sum));
     }
   }
+  for (const LinearTerm& term : forest.linear) {
+    out[0] += linear_term(term, features[static_cast<std::size_t>(term.feature)]);
+  }
 }
 
 }  // namespace tidemark

@@ -11,6 +11,7 @@
 #include "kernels/base/failure.hpp"
 #include "models/lightgbm.hpp"
 #include "models/model_document.hpp"
+#include "models/scorecard.hpp"
 #include "models/xgboost.hpp"
 
 namespace tidemark {
@@ -44,7 +45,9 @@ void refuse_others(std::string_view bytes, std::string_view name) {
 Forest parse_forest(std::string_view bytes, std::string_view name) {
   refuse_others(bytes, name);
   Forest forest;
-  if (!bytes.starts_with('{')) {
+  if (looks_like_scorecard(bytes)) {
+    forest = parse_scorecard(bytes, name);
+  } else if (!bytes.starts_with('{')) {
     forest = parse_lightgbm(bytes, name);
   } else if (looks_like_ubjson(bytes)) {
     forest = import_xgboost(parse_ubjson(bytes, name), name);

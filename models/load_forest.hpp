@@ -8,9 +8,9 @@
 
 namespace tidemark {
 
-/// LightGBM text, XGBoost JSON or UBJSON, told apart by content. Throws UsageError with one line
-/// that names the file, the place and the construct for a file that is damaged, too large or uses
-/// what is not supported.
+/// LightGBM text, XGBoost JSON or UBJSON, a scorecard or logistic model in YAML, told apart by
+/// content. Throws UsageError with one line that names the file, the place and the construct for a
+/// file that is damaged, too large or uses what is not supported.
 Forest load_forest(const std::filesystem::path& file);
 
 /// The same from the file's bytes; `name` stands in messages.

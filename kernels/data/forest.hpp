@@ -44,6 +44,17 @@ enum class Link : std::uint8_t {
   step,      // 1 above 0, else 0
 };
 
+/// Adds coefficient x value to the first output, after the trees; a missing value counts as
+/// `missing_as`.
+struct LinearTerm {
+  std::int32_t feature = 0;
+  float missing_as = 0;
+  double coefficient = 0;
+};
+inline double linear_term(const LinearTerm& term, float value) {
+  return term.coefficient * static_cast<double>(value == value ? value : term.missing_as);
+}
+
 /// The arithmetic in which a row's leaves are added, one after the other in tree order.
 enum class SumKind : std::uint8_t { float64, float32 };
 
@@ -52,6 +63,7 @@ struct Forest {
   std::vector<ForestNode> nodes;
   std::vector<double> leaf_values;
   std::vector<std::uint32_t> category_words;
+  std::vector<LinearTerm> linear;          // of hand-made models
   std::vector<std::string> feature_names;  // in the order of ForestNode::feature
   std::int32_t outputs = 1;
   SumKind sum = SumKind::float64;
