@@ -6,6 +6,7 @@
 
 #include "bench/forest/forest_bench.hpp"
 #include "bench/pipeline/pipeline_bench.hpp"
+#include "kernels/forest/bit_kernel.hpp"
 #include "kernels/runtime/backend.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
@@ -17,7 +18,7 @@ namespace {
 void add_forest_bench(CLI::App& bench) {
   struct Options {
     ForestBenchOptions bench;
-    std::string model, rows, backend = "cpu";
+    std::string model, rows, backend = "cpu", isa;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
@@ -36,10 +37,12 @@ void add_forest_bench(CLI::App& bench) {
   forest->add_option("--seconds", options->bench.seconds, "Of calls for each batch size")
       ->check(CLI::Range(0.001, 600.0));
   forest->add_option("--backend", options->backend, "auto, cpu or cuda")->capture_default_str();
+  forest->add_option("--isa", options->isa, "No wider instruction set than this, e.g. AVX2");
   forest->add_flag("--json", options->json, "Print one JSON object");
   forest->callback([options] {
     options->bench.model = options->model;
     options->bench.backend = resolve_backend(options->backend);
+    if (!options->isa.empty()) limit_bit_kernel(options->isa);
     const NpyMatrix rows(options->rows, "--rows");
     const ForestBenchResult result = bench_forest(options->bench, rows.view());
     fmt::print("{}{}", options->json ? to_json(result) : to_table(result),

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "kernels/base/failure.hpp"
 #include "kernels/forest/bit_kernel.hpp"
 #include "kernels/forest/bit_leaves-inl.hpp"
 #include "kernels/forest/bit_masks-inl.hpp"
@@ -83,6 +84,30 @@ BitKernel choose_bit_kernel() {
   return {HWY_DYNAMIC_DISPATCH(isa_name)(), HWY_DYNAMIC_DISPATCH(block_rows)(),
           HWY_DYNAMIC_DISPATCH(leaf_tables)(), HWY_DYNAMIC_DISPATCH(run_block),
           HWY_DYNAMIC_DISPATCH(has_lanes)() ? HWY_DYNAMIC_DISPATCH(run_few) : nullptr};
+}
+
+std::vector<std::string> bit_kernel_isas() {
+  std::vector<std::string> names;
+  // Highway numbers wider instruction sets lower.
+  std::vector<std::int64_t> targets = hwy::SupportedAndGeneratedTargets();
+  std::sort(targets.begin(), targets.end());
+  for (const std::int64_t target : targets) names.push_back(hwy::TargetName(target));
+  return names;
+}
+
+void limit_bit_kernel(std::string_view isa) {
+  hwy::SetSupportedTargetsForTest(0);  // what the machine has
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  if (isa.empty()) return;
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (isa != hwy::TargetName(target)) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    return;
+  }
+  std::string names;
+  for (const std::string& name : bit_kernel_isas()) names += (names.empty() ? "" : ", ") + name;
+  throw UsageError("instruction set '" + std::string(isa) + "' is none of " + names);
 }
 
 }  // namespace tidemark

@@ -6,6 +6,8 @@
 #include <hwy/aligned_allocator.h>
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/data/feature_matrix.hpp"
@@ -69,7 +71,15 @@ struct BitKernel {
   void (*run_lanes)(const LaneBlock& block);  // null where the machine has no VBMI
 };
 
-/// The widest kernel that this machine can run.
+/// The widest kernel that this machine can run, or the one that `limit_bit_kernel` named.
 BitKernel choose_bit_kernel();
+
+/// Instruction sets that there are kernels for and that this machine has, the widest first.
+std::vector<std::string> bit_kernel_isas();
+
+/// Scorers that are made from now on use no wider instruction set than this one; an empty name
+/// takes the limit back. For tests and benchmarks: not while another thread makes a scorer. Throws
+/// UsageError where it is none of `bit_kernel_isas`.
+void limit_bit_kernel(std::string_view isa);
 
 }  // namespace tidemark

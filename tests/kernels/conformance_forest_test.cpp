@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/forest/bit_kernel.hpp"
 #include "kernels/forest/forest_codes.hpp"
 #include "kernels/forest/forest_cuda.hpp"
 #include "kernels/forest/scorer.hpp"
@@ -21,23 +22,27 @@ namespace {
 
 using namespace forest_cases;
 
-enum class Way { cpu, cuda, cuda_few, cuda_wide };
-
-class ForestConformance : public ::testing::TestWithParam<Way> {
+/// A way of scoring by its name: cpu_ and an instruction set, or one of the device's.
+class ForestConformance : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    if (GetParam() != Way::cpu && probe_cuda().devices == 0) {
+    if (GetParam().starts_with("cpu_")) {
+      limit_bit_kernel(GetParam().substr(4));
+    } else if (probe_cuda().devices == 0) {
       GTEST_SKIP() << "no CUDA device: " << probe_cuda().problem;
     }
   }
+  void TearDown() override { limit_bit_kernel(""); }
 
   std::unique_ptr<ForestScorer> scorer_of(const Case& test) const {
-    if (GetParam() == Way::cpu) {
-      return make_forest_scorer(test.forest, test.columns, Backend::cpu);
+    if (GetParam().starts_with("cpu_")) {
+      auto scorer = make_forest_scorer(test.forest, test.columns, Backend::cpu);
+      EXPECT_EQ("cpu_" + std::string(scorer->isa()), GetParam());
+      return scorer;
     }
-    const CudaSpread spread = GetParam() == Way::cuda_few    ? CudaSpread::thread_per_tree
-                              : GetParam() == Way::cuda_wide ? CudaSpread::four_rows_per_thread
-                                                             : CudaSpread::one_row_per_thread;
+    const CudaSpread spread = GetParam() == "cuda_few"    ? CudaSpread::thread_per_tree
+                              : GetParam() == "cuda_wide" ? CudaSpread::four_rows_per_thread
+                                                          : CudaSpread::one_row_per_thread;
     return make_forest_scorer_cuda(make_forest_image(test.forest, test.columns), spread);
   }
 
@@ -227,14 +232,14 @@ TEST_P(ForestConformance, SteadyBatchesAllocateNothingOnTheDevice) {
   EXPECT_EQ(cuda_allocations(), before);
 }
 
-std::string name_of_way(const ::testing::TestParamInfo<Way>& way) {
-  static const char* const names[] = {"cpu", "cuda", "cuda_few", "cuda_wide"};
-  return names[static_cast<int>(way.param)];
+std::vector<std::string> ways() {
+  std::vector<std::string> names{"cuda", "cuda_few", "cuda_wide"};
+  for (const std::string& isa : bit_kernel_isas()) names.push_back("cpu_" + isa);
+  return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, ForestConformance,
-                         ::testing::Values(Way::cpu, Way::cuda, Way::cuda_few, Way::cuda_wide),
-                         name_of_way);
+INSTANTIATE_TEST_SUITE_P(Ways, ForestConformance, ::testing::ValuesIn(ways()),
+                         [](const auto& way) { return way.param; });
 
 TEST(CudaForest, RefusesAMatrixTooNarrowForTheModel) {
   if (probe_cuda().devices == 0) GTEST_SKIP() << "no CUDA device: " << probe_cuda().problem;
