@@ -105,19 +105,28 @@ HWY_INLINE void decide(const LaneTests* tests, std::size_t positions, std::size_
   }
 }
 
+/// Leaves of one group on the only sum of a row, in its own arithmetic: a sum that changes its type
+/// at every step takes twice as long.
+template <typename Number>
+HWY_INLINE void add_to_one(const LaneForest& forest, std::size_t begin, std::size_t end,
+                           const std::uint8_t* codes, double& out) {
+  const double* values = forest.values.data() + (begin << forest.levels);
+  Number sum = static_cast<Number>(out);
+  for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << forest.levels) {
+    sum += static_cast<Number>(values[codes[kPlaceOfRow.place[t - begin]]]);
+  }
+  out = static_cast<double>(sum);
+}
+
 inline void add_group(const LaneForest& forest, const ForestImageView& image, std::size_t group,
                       const std::uint8_t* codes, double* out) {
   const std::size_t begin = group * lane_trees;
   const std::size_t end = std::min(begin + lane_trees, forest.output_of.size());
-  const double* values = forest.values.data() + (begin << forest.levels);
   if (image.outputs == 1 && image.sum == SumKind::float64) {
-    double sum = out[0];
-    for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << forest.levels) {
-      sum += values[codes[kPlaceOfRow.place[t - begin]]];
-    }
-    out[0] = sum;
-    return;
+    return add_to_one<double>(forest, begin, end, codes, out[0]);
   }
+  if (image.outputs == 1) return add_to_one<float>(forest, begin, end, codes, out[0]);
+  const double* values = forest.values.data() + (begin << forest.levels);
   for (std::size_t t = begin; t < end; ++t, values += std::size_t{1} << forest.levels) {
     double& sum = out[forest.output_of[t]];
     sum = add_leaf(image.sum, sum, values[codes[kPlaceOfRow.place[t - begin]]]);
