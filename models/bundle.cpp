@@ -75,6 +75,7 @@ std::vector<std::int32_t> bind_features(YamlMap& model, const Forest& forest, Na
 struct LoadedModel {
   Forest forest;
   std::vector<std::int32_t> columns;
+  GoldenRows golden;
   ModelEntry entry;
 };
 
@@ -93,6 +94,14 @@ LoadedModel load_model(YamlMap& models, const std::string& role, const std::file
                          "); a binary objective is needed");
   }
   model.columns = bind_features(map, model.forest, plan_names);
+  if (map.has("golden")) {
+    YamlMap golden = map.map("golden");
+    const std::filesystem::path rows = named_file(golden, dir);
+    check_sha256(golden, rows, sha256_of_file(rows));
+    golden.done();
+    model.golden = load_golden_rows(rows, model.forest.feature_names);
+  }
+  map.map("golden");
   map.done();
   return model;
 }
@@ -177,11 +186,13 @@ Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string
   LoadedModel fraud = load_model(models, "fraud", dir, plan_names);
   bundle.fraud = std::move(fraud.forest);
   bundle.fraud_columns = std::move(fraud.columns);
+  bundle.fraud_golden = std::move(fraud.golden);
   bundle.models.push_back(std::move(fraud.entry));
   if (models.has("credit")) {
     LoadedModel credit = load_model(models, "credit", dir, plan_names);
     bundle.credit = std::move(credit.forest);
     bundle.credit_columns = std::move(credit.columns);
+    bundle.credit_golden = std::move(credit.golden);
     bundle.models.push_back(std::move(credit.entry));
   }
   models.map("credit");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/data/forest.hpp"
+#include "models/golden_rows.hpp"
 #include "models/policy_config.hpp"
 #include "models/reasons.hpp"
 
@@ -24,8 +25,9 @@ struct ModelEntry {
 
 struct Bundle {
   std::string name, version;
-  Forest fraud, credit;  // credit has no trees when the bundle has none
+  Forest fraud, credit;  // credit has no features when the bundle has none
   std::vector<std::int32_t> fraud_columns, credit_columns;  // model feature -> plan column
+  GoldenRows fraud_golden, credit_golden;                   // empty where the bundle has none
   double review_threshold = 1, block_threshold = 1;         // probabilities, after the link
   std::vector<float> baseline;                              // [plan column], NaN = missing
   PolicyConfig policy;
@@ -33,7 +35,7 @@ struct Bundle {
   std::string fingerprint;  // of the feature plan that it was trained on, or "any"
   std::vector<ModelEntry> models;
 
-  bool has_credit() const { return !credit.trees.empty(); }
+  bool has_credit() const { return !credit.feature_names.empty(); }
 };
 
 /// Loads `dir`/manifest.yaml and everything it names. Throws UsageError, one line naming file and

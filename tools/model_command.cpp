@@ -1,5 +1,5 @@
-// `tidemark model show`: what a model file is, which kernel will score it, and how fast that is
-// here.
+// `tidemark model`: `show` says what a model file is, which kernel will score it, and how fast that
+// is here; `check` scores the golden rows of a bundle.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "bench/forest/forest_bench.hpp"
+#include "features/plan.hpp"
+#include "kernels/base/failure.hpp"
 #include "kernels/forest/forest_image.hpp"
 #include "kernels/forest/scorer.hpp"
 #include "models/load_forest.hpp"
 #include "stream/encode/json_writer.hpp"
+#include "stream/pipeline/loaded_release.hpp"
 #include "tools/commands.hpp"
+#include "tools/config_options.hpp"
 
 namespace tidemark {
 namespace {
@@ -165,6 +169,51 @@ void print_json(const std::string& file, const ModelReport& report) {
       features, report.bytes, to_json(report.rate));
 }
 
+/// Loading a release compares the golden rows; what is left is to say so.
+void check_bundle(const Config& config, bool json) {
+  if (config.bundle.empty()) throw UsageError("bundle: none is configured, nothing to check");
+  const Backend backend = resolve_backend(config.backend);
+  const auto plan = FeaturePlan::load(config.features_spec);
+  const auto release = load_release(config, plan, config.bundle, backend, Provenance::source_names);
+  const Bundle& bundle = release->bundle;
+  std::string models;
+  for (const ModelEntry& entry : bundle.models) {
+    const bool fraud = entry.role == "fraud";
+    const GoldenRows& golden = fraud ? bundle.fraud_golden : bundle.credit_golden;
+    const ForestScorer& scorer = fraud ? *release->fraud : *release->credit;
+    if (json) {
+      models += fmt::format(
+          "{}{{\"role\":\"{}\",\"name\":{},\"golden_rows\":{},\"kernel\":{},"
+          "\"isa\":{}}}",
+          models.empty() ? "" : ",", entry.role, json_text(entry.name), golden.count(),
+          json_text(scorer.kernel()), json_text(scorer.isa()));
+      continue;
+    }
+    fmt::print("{}: {} {}: {}; {} ({})\n", entry.role, entry.name, entry.version,
+               golden.count() == 0
+                   ? std::string("the bundle has no golden rows")
+                   : fmt::format("{} golden rows, all with the trainer's bits", golden.count()),
+               scorer.kernel(), scorer.isa());
+  }
+  if (json) {
+    fmt::print("{{\"release\":\"{}\",\"backend\":\"{}\",\"models\":[{}]}}\n",
+               release->release.fingerprint, name_of(backend), models);
+  }
+}
+
+void add_check(CLI::App& model) {
+  struct Options {
+    ConfigOptions config;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* check = model.add_subcommand(
+      "check", "Loads the configured bundle and scores its golden rows, as every start does");
+  options->config.add_to(*check);
+  check->add_flag("--json", options->json, "Print one JSON object");
+  check->callback([options] { check_bundle(options->config.load(), options->json); });
+}
+
 }  // namespace
 
 void add_model_command(CLI::App& app) {
@@ -173,8 +222,10 @@ void add_model_command(CLI::App& app) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* model = app.add_subcommand("model", "What a model is");
+  CLI::App* model = app.add_subcommand(
+      "model", "What a model is, and whether a bundle's models score right here");
   model->require_subcommand(1);
+  add_check(*model);
   CLI::App* show = model->add_subcommand(
       "show", "Trees, features, objective; the kernel that will score it, and its rate here");
   show->add_option("file", options->file, "LightGBM text, XGBoost JSON or UBJSON")->required();

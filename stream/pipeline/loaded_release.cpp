@@ -29,8 +29,12 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config,
   const Bundle& bundle = loaded->bundle;
   loaded->policy = std::make_unique<Policy>(bundle, names);
   loaded->fraud = make_forest_scorer(bundle.fraud, bundle.fraud_columns, backend);
+  check_golden_rows(bundle.fraud_golden, *loaded->fraud, bundle.fraud_columns, names.size(),
+                    "fraud");
   if (bundle.has_credit()) {
     loaded->credit = make_forest_scorer(bundle.credit, bundle.credit_columns, backend);
+    check_golden_rows(bundle.credit_golden, *loaded->credit, bundle.credit_columns, names.size(),
+                      "credit");
   }
   ReleaseParts parts;
   parts.spec_fingerprint = loaded->plan->fingerprint();

@@ -1,8 +1,10 @@
 """`tidemark model show`: what it says of a model is what is in the file."""
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -52,3 +54,30 @@ def test_an_xgboost_model_with_odd_names(tmp_path):
 def test_no_model(tmp_path):
     done = show(tmp_path / "none.txt")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def check(*settings):
+    flags = [flag for setting in settings for flag in ("--set", setting)]
+    return subprocess.run([PROGRAM, "model", "check", "--config",
+                           "examples/quickstart/tidemark.yaml", "--set", "backend=cpu", *flags],
+                          cwd=SOURCE, capture_output=True, text=True, check=False)
+
+
+def test_golden_rows_of_a_bundle(tmp_path):
+    done = check()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("64 golden rows, all with the trainer's bits") == 2
+    bundle = tmp_path / "bundle"
+    shutil.copytree(FRAUD.parent, bundle)
+    golden = bundle / "credit.golden.csv"
+    before = golden.read_bytes()
+    lines = before.decode().splitlines()
+    start, score = lines[7].rsplit(",", 1)
+    lines[7] = f"{start},{np.nextafter(float(score), 9)!r}".replace("np.float64(", "").rstrip(")")
+    golden.write_text("\n".join(lines) + "\n")
+    manifest = (bundle / "manifest.yaml").read_text()
+    old, new = (hashlib.sha256(data).hexdigest() for data in (before, golden.read_bytes()))
+    (bundle / "manifest.yaml").write_text(manifest.replace(old, new))
+    done = check(f"bundle={bundle}")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "credit: golden row 7 scores" in done.stderr

@@ -53,7 +53,8 @@ def test_same_bytes_and_odd_feedback_changes_none(given, tmp_path):
         done = train(given, tmp_path / out, "--no-credit", feedback=feedback)
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert files == ["fraud.txt", "manifest.yaml", "policy.yaml", "reasons.yaml"]
+    assert files == ["fraud.golden.csv", "fraud.txt", "manifest.yaml", "policy.yaml",
+                     "reasons.yaml"]
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 

@@ -53,9 +53,19 @@ def feature_list(features):
     return lines + [line]
 
 
+def golden_csv(features, values, scores):
+    """Rows and what the trainer says of them, so that every start can compare."""
+    lines = [",".join([*features, "raw_score"])]
+    for row, score in zip(values, scores, strict=True):
+        fields = ["" if math.isnan(value) else number(value) for value in row]
+        lines.append(",".join([*fields, repr(float(score))]))
+    return "\n".join(lines) + "\n"
+
+
 def write_bundle(out, *, name, version, spec, models, thresholds, baseline, training, policy,
                  reasons):
-    """`models`: role -> (LightGBM text, feature names). `policy`, `reasons`: files to take over."""
+    """`models`: role -> (LightGBM text, feature names, golden rows as CSV). `policy`, `reasons`:
+    files to take over."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "manifest.yaml").unlink(missing_ok=True)
@@ -67,12 +77,15 @@ def write_bundle(out, *, name, version, spec, models, thresholds, baseline, trai
              "# merchant.",
              "format: 1", f"name: {word(name)}", f"version: {quoted(version)}", "spec:",
              f"  fingerprint: {quoted(spec)}", "models:"]
-    for role, (text, features) in models.items():
+    for role, (text, features, golden) in models.items():
         data = text.encode()
         (out / f"{role}.txt").write_bytes(data)
+        (out / f"{role}.golden.csv").write_text(golden)
         lines += [f"  {role}:", f"    name: {word(f'{name}-{role}')}",
                   f"    version: {quoted(version)}",
                   f"    file: {role}.txt", f"    sha256: {hashlib.sha256(data).hexdigest()}",
+                  "    golden:", f"      file: {role}.golden.csv",
+                  f"      sha256: {hashlib.sha256(golden.encode()).hexdigest()}",
                   "    features:"] + feature_list(features)
     lines += ["thresholds:"] + mapping(thresholds, "  ")
     lines += ["policy: {file: policy.yaml}", "reasons: {file: reasons.yaml}", "baseline:"]

@@ -31,6 +31,8 @@ CREDIT_PARAMETERS = PARAMETERS | {
 # What a sweep cannot know (the event itself) or what is too short for a credit decision.
 NOT_FOR_CREDIT = re.compile(r"^(amount|is_)|_1h$|_24h$")
 
+GOLDEN_ROWS = 64  # that a bundle keeps with each model, to be scored at every start
+
 ALERT_SHARE = {"review": 0.015, "block": 0.002}
 # The thresholds are never below these probabilities: scores that small differ by what a stream
 # lacks (profiles, history) more than by fraud; a quarter of a stream without profiles was held up.
@@ -100,6 +102,13 @@ def model_text(model):
     return text[:text.index("\nparameters:")]
 
 
+def golden_rows(text, features, values):
+    """A few rows from all over the data, scored by the file that will be in the bundle."""
+    chosen = values[np.linspace(0, len(values) - 1, GOLDEN_ROWS).astype(int)]
+    scores = lightgbm.Booster(model_str=text).predict(chosen, raw_score=True, num_threads=1)
+    return bundles.golden_csv(features, chosen, scores)
+
+
 def report(role, labels, scores, train_labels):
     auc, ks = auc_and_ks(labels, scores)
     print(f"{role}: {len(train_labels)} rows, {int(train_labels.sum())} positive; "
@@ -161,11 +170,13 @@ def main():
     split_ms = int(first + (last - first) * (1 - options.test_share))
     fraud, thresholds, fraud_metrics, baseline = train_fraud(rows, features, feedback, split_ms,
                                                              options)
-    models = {"fraud": (model_text(fraud), features)}
+    text = model_text(fraud)
+    models = {"fraud": (text, features, golden_rows(text, features, rows[features].to_numpy()))}
     metrics = {"fraud": fraud_metrics}
     if not options.no_credit:
         credit, used, metrics["credit"] = train_credit(rows, features, feedback, split_ms, options)
-        models["credit"] = (model_text(credit), used)
+        text = model_text(credit)
+        models["credit"] = (text, used, golden_rows(text, used, rows[used].to_numpy()))
     training = {"rows": len(rows), "from": rows["event_time"].min(), "to": rows["event_time"].max(),
                 "trainer": f"lightgbm {lightgbm.__version__}", "trees": options.trees,
                 "credit_horizon_days": options.horizon_days}
