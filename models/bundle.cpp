@@ -20,6 +20,8 @@ namespace {
 
 using Names = std::span<const std::string>;
 
+constexpr std::size_t references_max = 64;
+
 std::optional<std::int32_t> column_of(Names plan_names, std::string_view name) {
   const auto found = std::find(plan_names.begin(), plan_names.end(), name);
   if (found == plan_names.end()) return std::nullopt;
@@ -116,23 +118,37 @@ void read_thresholds(YamlMap& root, Bundle& bundle) {
   thresholds.done();
 }
 
-std::vector<float> read_baseline(YamlMap& root, Names plan_names) {
-  std::vector<float> row(plan_names.size(), std::numeric_limits<float>::quiet_NaN());
-  YamlMap baseline = root.map("baseline");
-  for (const std::string& name : baseline.keys()) {
-    const YAML::Node node = baseline.node(name);
+/// The values of a mapping, by feature, over those of `row`.
+void read_row(YamlMap& values, Names plan_names, std::vector<float>& row) {
+  for (const std::string& name : values.keys()) {
+    const YAML::Node node = values.node(name);
     double value = 0;
     if (!node.IsScalar() || !YAML::convert<double>::decode(node, value)) {
-      baseline.fail(name, "expected a number or .nan");
+      values.fail(name, "expected a number or .nan");
     }
     if (std::fabs(value) > std::numeric_limits<float>::max()) {
-      baseline.fail(name, "is beyond what a feature can hold");
+      values.fail(name, "is beyond what a feature can hold");
     }
     const auto column = column_of(plan_names, name);
-    if (!column) baseline.fail(name, "is not in the feature spec");
+    if (!column) values.fail(name, "is not in the feature spec");
     row[static_cast<std::size_t>(*column)] = static_cast<float>(value);
   }
-  return row;
+}
+
+/// The typical merchant, and others that differ from it in what they name.
+void read_baseline(YamlMap& root, Names plan_names, Bundle& bundle) {
+  bundle.baseline.assign(plan_names.size(), std::numeric_limits<float>::quiet_NaN());
+  YamlMap baseline = root.map("baseline");
+  read_row(baseline, plan_names, bundle.baseline);
+  const std::vector<YAML::Node> references = root.list("references");
+  if (references.size() > references_max) root.fail("references", "more than 64 of them");
+  for (const YAML::Node& node : references) {
+    if (!node.IsMap()) YamlMap::fail_at(root.origin(), node, "references: expected a mapping");
+    YamlMap reference(node, root.origin(), "references");
+    std::vector<float> row = bundle.baseline;
+    read_row(reference, plan_names, row);
+    bundle.references.insert(bundle.references.end(), row.begin(), row.end());
+  }
 }
 
 void check_baseline_is_complete(YamlMap& root, const Forest& forest) {
@@ -203,7 +219,7 @@ Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string
     root.fail("policy", "section 'limit' of the policy needs a credit model, the bundle has none");
   }
   bundle.reasons = load_reasons(section_file(root, "reasons", dir), plan_names);
-  bundle.baseline = read_baseline(root, plan_names);
+  read_baseline(root, plan_names, bundle);
   check_baseline_is_complete(root, bundle.fraud);
   check_baseline_is_complete(root, bundle.credit);
   // What the model was trained on is for readers: kept in the file, its keys are free.

@@ -30,6 +30,7 @@ struct Bundle {
   GoldenRows fraud_golden, credit_golden;                   // empty where the bundle has none
   double review_threshold = 1, block_threshold = 1;         // probabilities, after the link
   std::vector<float> baseline;                              // [plan column], NaN = missing
+  std::vector<float> references;  // rows like it that reasons are averaged over; empty: it alone
   PolicyConfig policy;
   ReasonTable reasons;
   std::string fingerprint;  // of the feature plan that it was trained on, or "any"

@@ -84,17 +84,22 @@ int most_columns_on_a_path(const ForestImage& image, std::size_t matrix_columns)
 }  // namespace
 
 struct Explainer::Impl {
+  struct Reference {
+    std::vector<std::uint8_t> child;  // that it takes, per node
+    std::vector<float> row;
+  };
+
   ForestImage image;
-  std::vector<std::uint8_t> reference;  // per node: the child that the reference takes
+  std::vector<Reference> references;
   std::vector<double> baseline;
   std::vector<LinearTerm> linear;  // `feature` is a matrix column here
-  std::vector<float> linear_reference;
   std::size_t matrix_columns = 0;
   Weights weight{0};
 
   /// One descent into one tree.
   struct Walk {
     const Impl& impl;
+    const Reference& reference;
     ForestImageView view;
     const float* row;
     double* phi;          // of the tree's output
@@ -105,7 +110,7 @@ struct Explainer::Impl {
       while (at >= 0) {
         const ForestImageNode& node = view.nodes[at];
         const std::uint32_t column = node.column_flags & node_column_mask;
-        const int by_reference = impl.reference[static_cast<std::size_t>(at)];
+        const int by_reference = reference.child[static_cast<std::size_t>(at)];
         const int by_row = goes_left(view, node, row[column]) ? 0 : 1;
         if (by_row == by_reference) {
           at = node.child[by_row];
@@ -133,42 +138,66 @@ struct Explainer::Impl {
       return {with.row + without.row, with.reference + without.reference};
     }
   };
+
+  /// Adds the values against one reference.
+  void explain(const Reference& reference, const float* row, double* phi,
+               std::uint8_t* taken) const {
+    const ForestImageView view = image.view();
+    for (const ForestImageTree& tree : image.trees) {
+      double* of_output = phi + static_cast<std::size_t>(tree.output) * matrix_columns;
+      const Walk walk{
+          *this, reference, view, row, of_output, taken, view.leaf_values + tree.leaf_begin};
+      walk.visit(tree.root, 0, 0);
+    }
+    for (const LinearTerm& term : linear) {
+      const auto column = static_cast<std::size_t>(term.feature);
+      phi[column] += linear_term(term, row[column]) - linear_term(term, reference.row[column]);
+    }
+  }
 };
 
 Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns,
-                     std::span<const float> baseline_row) {
+                     std::span<const float> baseline_rows, std::size_t references) {
   auto impl = std::make_unique<Impl>();
   impl->image = make_forest_image(forest, columns);
-  impl->matrix_columns = baseline_row.size();
+  impl->matrix_columns = baseline_rows.size() / references;
   for (const std::int32_t column : columns) {
-    if (static_cast<std::size_t>(column) >= baseline_row.size()) {
+    if (static_cast<std::size_t>(column) >= impl->matrix_columns) {
       throw UsageError(fmt::format("the reference row has {} columns, the model needs column {}",
-                                   baseline_row.size(), column));
+                                   impl->matrix_columns, column));
     }
   }
-  const ForestImageView view = impl->image.view();
-  for (const ForestImageNode& node : impl->image.nodes) {
-    const float value = baseline_row[node.column_flags & node_column_mask];
-    impl->reference.push_back(goes_left(view, node, value) ? 0 : 1);
+  for (LinearTerm term : forest.linear) {
+    term.feature = columns[static_cast<std::size_t>(term.feature)];
+    impl->linear.push_back(term);
   }
-  const int most = most_columns_on_a_path(impl->image, baseline_row.size());
+  const int most = most_columns_on_a_path(impl->image, impl->matrix_columns);
   if (most > path_columns_max) {
     throw UsageError(fmt::format("a tree with more than {} columns on one path cannot be explained",
                                  path_columns_max));
   }
   impl->weight = Weights(static_cast<std::size_t>(most));
-  impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
+  const ForestImageView view = impl->image.view();
   // What contributions add up to is the exact score, also where the trainer adds in float32.
   ForestImageView exact = view;
   exact.sum = SumKind::float64;
-  score_row(exact, baseline_row.data(), impl->baseline.data());
-  for (LinearTerm term : forest.linear) {
-    term.feature = columns[static_cast<std::size_t>(term.feature)];
-    const float reference = baseline_row[static_cast<std::size_t>(term.feature)];
-    impl->baseline[0] += linear_term(term, reference);
-    impl->linear.push_back(term);
-    impl->linear_reference.push_back(reference);
+  impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
+  std::vector<double> scores(impl->baseline.size());
+  for (std::size_t r = 0; r < references; ++r) {
+    const auto row = baseline_rows.subspan(r * impl->matrix_columns, impl->matrix_columns);
+    Impl::Reference& reference = impl->references.emplace_back();
+    reference.row.assign(row.begin(), row.end());
+    for (const ForestImageNode& node : impl->image.nodes) {
+      const float value = row[node.column_flags & node_column_mask];
+      reference.child.push_back(goes_left(view, node, value) ? 0 : 1);
+    }
+    score_row(exact, row.data(), scores.data());
+    for (const LinearTerm& term : impl->linear) {
+      scores[0] += linear_term(term, row[static_cast<std::size_t>(term.feature)]);
+    }
+    for (std::size_t o = 0; o < scores.size(); ++o) impl->baseline[o] += scores[o];
   }
+  for (double& score : impl->baseline) score /= static_cast<double>(references);
   impl_ = std::move(impl);
 }
 
@@ -181,22 +210,11 @@ void Explainer::explain(std::span<const float> row, std::span<double> phi,
   std::fill(phi.begin(), phi.end(), 0.0);
   // Every column is undecided again when a tree is done, so the scratch is cleared only once.
   if (scratch.taken.size() < impl_->matrix_columns) scratch.taken.assign(impl_->matrix_columns, 0);
-  const ForestImageView view = impl_->image.view();
-  for (const ForestImageTree& tree : impl_->image.trees) {
-    double* of_output = phi.data() + static_cast<std::size_t>(tree.output) * impl_->matrix_columns;
-    const Impl::Walk walk{*impl_,
-                          view,
-                          row.data(),
-                          of_output,
-                          scratch.taken.data(),
-                          view.leaf_values + tree.leaf_begin};
-    walk.visit(tree.root, 0, 0);
+  for (const Impl::Reference& reference : impl_->references) {
+    impl_->explain(reference, row.data(), phi.data(), scratch.taken.data());
   }
-  for (std::size_t i = 0; i < impl_->linear.size(); ++i) {
-    const LinearTerm& term = impl_->linear[i];
-    const auto column = static_cast<std::size_t>(term.feature);
-    phi[column] += linear_term(term, row[column]) - linear_term(term, impl_->linear_reference[i]);
-  }
+  if (impl_->references.size() == 1) return;
+  for (double& value : phi) value /= static_cast<double>(impl_->references.size());
 }
 
 void Explainer::explain(std::span<const float> row, std::span<double> phi) const {

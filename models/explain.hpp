@@ -1,5 +1,6 @@
-// Why a row scores as it does: exact baseline Shapley values against one reference row. A feature's
-// value is its average effect, over all orders, of being changed from the reference to the row.
+// Why a row scores as it does: exact baseline Shapley values against one reference row, or the mean
+// of those against several. A feature's value is its average effect, over all orders, of being
+// changed from the reference to the row.
 // Built once at load; many threads may call `explain` at once, each with its own scratch.
 #pragma once
 
@@ -19,20 +20,22 @@ struct ExplainScratch {
 
 class Explainer {
  public:
-  /// `columns[f]` is the matrix column of the model's feature f; `baseline_row` a row of that
-  /// matrix. Throws UsageError where a path has more than 1000 different columns.
+  /// `columns[f]` is the matrix column of the model's feature f; `baseline_rows` are `references`
+  /// rows of that matrix, one after the other. The cost is in proportion to their number. Throws
+  /// UsageError where a path has more than 1000 different columns.
   Explainer(const Forest& forest, std::span<const std::int32_t> columns,
-            std::span<const float> baseline_row);
+            std::span<const float> baseline_rows, std::size_t references = 1);
   ~Explainer();
   Explainer(Explainer&&) noexcept;
   Explainer& operator=(Explainer&&) noexcept;
 
   /// Sets `phi`: outputs x matrix columns, in float64, summed in tree order. For each output the
-  /// values add up to f(row) - f(baseline), raw scores summed in float64, but for rounding.
+  /// values add up to f(row) - f(baseline), raw scores summed in float64, but for rounding; with
+  /// several references f(baseline) is their mean.
   void explain(std::span<const float> row, std::span<double> phi, ExplainScratch& scratch) const;
   /// The same with a scratch of the calling thread's own.
   void explain(std::span<const float> row, std::span<double> phi) const;
-  /// Raw score of the reference row, summed in float64.
+  /// Raw score of the reference row, summed in float64; the mean of several.
   double baseline_score(std::int32_t output = 0) const;
   std::int32_t outputs() const;
 

@@ -43,7 +43,11 @@ Policy::Policy(const Bundle& bundle, std::span<const std::string> plan_names)
     throw UsageError("policy: the features have " + std::to_string(distinct.size()) +
                      " reason codes; a decision needs 3 different ones");
   }
-  fraud_explainer_ = std::make_unique<Explainer>(bundle.fraud, bundle.fraud_columns, baseline_);
+  const std::vector<float>& references =
+      bundle.references.empty() ? bundle.baseline : bundle.references;
+  const std::size_t count = bundle.references.empty() ? 1 : references.size() / baseline_.size();
+  fraud_explainer_ =
+      std::make_unique<Explainer>(bundle.fraud, bundle.fraud_columns, references, count);
   const auto column = [&](std::string_view section) {
     return [plan_names, section](std::string_view name) {
       return needed_column(plan_names, name, section);
@@ -54,7 +58,7 @@ Policy::Policy(const Bundle& bundle, std::span<const std::string> plan_names)
       throw UsageError("policy: section 'limit' needs a credit model, the bundle has none");
     }
     credit_explainer_ =
-        std::make_unique<Explainer>(bundle.credit, bundle.credit_columns, baseline_);
+        std::make_unique<Explainer>(bundle.credit, bundle.credit_columns, references, count);
     const auto of = column("limit");
     limit_columns_ = {of("net_inflow_sum_12m"),   of("days_of_history"), of("months_active_12m"),
                       of("payment_count_30d"),    of("fraud_count_30d"), of("chargeback_count_30d"),

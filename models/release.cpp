@@ -53,6 +53,18 @@ std::string sha256_hex(std::string_view bytes) {
   return hex;
 }
 
+/// `,"references":[[...],...]`, or nothing: a bundle without them keeps its fingerprint.
+std::string references_json(const Bundle& bundle) {
+  std::string rows;
+  for (std::size_t i = 0; i < bundle.references.size(); ++i) {
+    const bool first = i % bundle.baseline.size() == 0;
+    if (first) rows += rows.empty() ? ",\"references\":[[" : "],[";
+    if (!first) rows += ',';
+    rows += number_or_null(bundle.references[i]);
+  }
+  return rows.empty() ? rows : rows + "]]";
+}
+
 Release make_release(const Bundle& bundle, const ReleaseParts& parts) {
   std::string models, baseline;
   for (const ModelEntry& model : bundle.models) {
@@ -63,16 +75,17 @@ Release make_release(const Bundle& bundle, const ReleaseParts& parts) {
     if (!baseline.empty()) baseline += ',';
     baseline += number_or_null(value);
   }
+  const std::string references = references_json(bundle);
   const std::string body = fmt::format(
       R"("engine":{},"bundle":{{"name":{},"version":{}}},"models":[{}],)"
-      R"("thresholds":{{"review":{},"block":{}}},"baseline":[{}],)"
+      R"("thresholds":{{"review":{},"block":{}}},"baseline":[{}]{},)"
       R"("policy":{{"name":{},"sha256":"{}","yaml":{}}},)"
       R"("reasons":{{"sha256":"{}","yaml":{}}},)"
       R"("time":{{"zone":{},"future_tolerance_h":{},"dedup_horizon_h":{},"sweep_interval_h":{}}},)"
       R"("spec":{{"fingerprint":{},"yaml":{}}}}})",
       json_text(parts.engine_version), json_text(bundle.name), json_text(bundle.version), models,
-      bundle.review_threshold, bundle.block_threshold, baseline, json_text(bundle.policy.name),
-      sha256_hex(bundle.policy.text), json_text(bundle.policy.text),
+      bundle.review_threshold, bundle.block_threshold, baseline, references,
+      json_text(bundle.policy.name), sha256_hex(bundle.policy.text), json_text(bundle.policy.text),
       sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), json_text(parts.zone),
       parts.future_tolerance_h, parts.dedup_horizon_h, parts.sweep_interval_h,
       json_text(parts.spec_fingerprint), json_text(parts.spec_text));

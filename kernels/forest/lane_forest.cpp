@@ -86,7 +86,7 @@ class LaneCompiler {
 }  // namespace
 
 std::optional<LaneForest> make_lane_forest(const ForestImage& image) {
-  if (!has_codes(image)) return std::nullopt;
+  if (!has_codes(image) || image.trees.size() > lane_forest_trees_max) return std::nullopt;
   for (const ForestImageTree& tree : image.trees) {
     if (tree.depth > static_cast<std::int32_t>(lane_levels_max)) return std::nullopt;
   }

@@ -17,6 +17,7 @@ namespace tidemark {
 inline constexpr std::size_t lane_trees = 512;         // of a group
 inline constexpr std::size_t lane_features_max = 128;  // two vectors of codes
 inline constexpr std::uint32_t lane_levels_max = 8;
+inline constexpr std::size_t lane_forest_trees_max = 8192;  // 20 MB: beyond, few rows can wait
 
 /// One position of 64 trees: which code each asks, and the rank it must be above to go right.
 struct alignas(64) LaneTests {

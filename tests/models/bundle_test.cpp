@@ -95,6 +95,14 @@ class BundleTest : public ::testing::Test {
   std::vector<std::string> plan = {"a", "b", "c"};
 };
 
+ReleaseParts parts(const std::string& spec, const std::string& engine) {
+  ReleaseParts all;
+  all.spec_fingerprint = spec;
+  all.spec_text = "spec: x";
+  all.engine_version = engine;
+  return all;
+}
+
 TEST_F(BundleTest, BindsByName) {
   const Bundle bundle = load();
   EXPECT_EQ(bundle.name, "test");
@@ -110,6 +118,22 @@ TEST_F(BundleTest, BindsByName) {
   EXPECT_EQ(bundle.reasons.codes[bundle.reasons.column_codes[0]], "SIZE");
   EXPECT_EQ(bundle.reasons.codes[bundle.reasons.column_codes[2]], "C");
   EXPECT_NO_THROW(Policy(bundle, plan));
+}
+
+TEST_F(BundleTest, ReferencesStartFromTheBaseline) {
+  manifest = replaced(manifest, "training:", "references: [{a: 2}, {b: 3, c: 4}]\ntraining:");
+  const Bundle bundle = load();
+  ASSERT_EQ(bundle.references.size(), 2 * plan.size());
+  const std::size_t second = plan.size();
+  EXPECT_EQ(bundle.references[0], 2.0F);
+  EXPECT_TRUE(std::isnan(bundle.references[1]));
+  EXPECT_EQ(bundle.references[second], 1.5F);
+  EXPECT_EQ(bundle.references[second + 1], 3.0F);
+  EXPECT_EQ(bundle.references[second + 2], 4.0F);
+  EXPECT_NO_THROW(Policy(bundle, plan));
+  EXPECT_NE(make_release(bundle, parts("abc", "0.1.0"))
+                .document.find(R"("references":[[2,null,null],[1.5,3,4]])"),
+            std::string::npos);
 }
 
 TEST_F(BundleTest, WhatDoesNotFitIsNamed) {
@@ -131,6 +155,8 @@ TEST_F(BundleTest, WhatDoesNotFitIsNamed) {
       {"a: 1.5", "d: 1.5", "baseline.d: is not in the feature spec"},
       {"a: 1.5, ", "", "feature 'a' of a model has no typical value"},
       {"a: 1.5", "a: big", "expected a number or .nan"},
+      {"training:", "references: [3]\ntraining:", "references: expected a mapping"},
+      {"training:", "references: [{d: 3}]\ntraining:", "references.d: is not in the feature"},
       {"training:", "trained:", "unknown setting 'trained'"},
       {"format: 1", "format: 2", "outside 1 to 1"},
       {"name: test", "name: test\nname: again", "manifest.yaml:3:1: name: stands twice"},
@@ -198,14 +224,6 @@ TEST_F(BundleTest, PolicyAndReasonsAreStrictToo) {
             std::string::npos);
 }
 
-ReleaseParts parts(const std::string& spec, const std::string& engine) {
-  ReleaseParts all;
-  all.spec_fingerprint = spec;
-  all.spec_text = "spec: x";
-  all.engine_version = engine;
-  return all;
-}
-
 TEST_F(BundleTest, ReleaseCoversEverythingThatDecides) {
   const Release first = make_release(load(), parts("abc", "0.1.0"));
   EXPECT_EQ(first.fingerprint.size(), 12u);
@@ -234,6 +252,9 @@ TEST_F(BundleTest, ReleaseCoversEverythingThatDecides) {
   EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   bundle = load();
   bundle.baseline[0] = 1.6F;
+  EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
+  bundle = load();
+  bundle.references.assign(bundle.baseline.size(), 1.0F);
   EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   write(dir / "policy.yaml", "name: test-policy\n# with a remark\n");
   EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0"))));

@@ -87,6 +87,33 @@ RC_GTEST_PROP(Explain, AddsUpToTheScore, (std::uint64_t seed)) {
   RC_ASSERT(phi == std::vector<double>(30, 0.0));
 }
 
+RC_GTEST_PROP(Explain, SeveralReferencesAreTheMean, (std::uint64_t seed)) {
+  std::mt19937_64 random(seed);
+  const ForestShape shape{
+      .trees = 5, .leaves_max = 30, .features = 6, .outputs = 2, .categorical = 0.3};
+  const Forest forest = random_forest(random, shape);
+  const std::vector<float> row = random_row(random, forest);
+  std::vector<float> references;
+  std::vector<double> truth(12), baseline(2);
+  for (int r = 0; r < 3; ++r) {
+    const std::vector<float> reference = random_row(random, forest);
+    references.insert(references.end(), reference.begin(), reference.end());
+    const std::vector<double> one = brute_force(forest, row, reference);
+    for (std::size_t i = 0; i < truth.size(); ++i) truth[i] += one[i] / 3;
+    std::vector<double> score(2);
+    oracle_score(forest, reference, score);
+    for (std::size_t o = 0; o < 2; ++o) baseline[o] += score[o] / 3;
+  }
+  const Explainer explainer(forest, identity(6), references, 3);
+  std::vector<double> phi(12, 99.0);
+  explainer.explain(row, phi);
+  for (std::size_t i = 0; i < truth.size(); ++i) RC_ASSERT(std::fabs(phi[i] - truth[i]) < 1e-11);
+  for (std::int32_t o = 0; o < 2; ++o) {
+    RC_ASSERT(std::fabs(explainer.baseline_score(o) - baseline[static_cast<std::size_t>(o)]) <
+              1e-11);
+  }
+}
+
 /// A chain in which node n asks feature n and goes on to the right.
 Forest chain(std::int32_t length) {
   Forest forest;
