@@ -10,6 +10,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/base/failure.hpp"
@@ -95,6 +98,8 @@ struct Explainer::Impl {
   std::vector<LinearTerm> linear;  // `feature` is a matrix column here
   std::size_t matrix_columns = 0;
   Weights weight{0};
+  mutable std::atomic<std::uint64_t> explained{0}, compared{0};
+  mutable std::atomic<double> error_max{0};
 
   /// One descent into one tree.
   struct Walk {
@@ -139,6 +144,28 @@ struct Explainer::Impl {
     }
   };
 
+  /// The raw scores of a row in float64, which are what values add up to.
+  void exact_scores(const float* row, double* out) const {
+    ForestImageView exact = image.view();
+    exact.sum = SumKind::float64;
+    score_row(exact, row, out);
+    for (const LinearTerm& term : linear) out[0] += linear_term(term, row[term.feature]);
+  }
+
+  void compare(const float* row, std::span<const double> phi) const {
+    std::vector<double> scores(baseline.size());
+    exact_scores(row, scores.data());
+    for (std::size_t o = 0; o < scores.size(); ++o) {
+      const auto values = phi.subspan(o * matrix_columns, matrix_columns);
+      const double sum = std::accumulate(values.begin(), values.end(), baseline[o]);
+      const double error = std::fabs(sum - scores[o]) / std::max(1.0, std::fabs(scores[o]));
+      double most = error_max.load(std::memory_order_relaxed);
+      while (error > most && !error_max.compare_exchange_weak(most, error)) {
+      }
+    }
+    compared.fetch_add(1, std::memory_order_relaxed);
+  }
+
   /// Adds the values against one reference.
   void explain(const Reference& reference, const float* row, double* phi,
                std::uint8_t* taken) const {
@@ -178,9 +205,6 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
   }
   impl->weight = Weights(static_cast<std::size_t>(most));
   const ForestImageView view = impl->image.view();
-  // What contributions add up to is the exact score, also where the trainer adds in float32.
-  ForestImageView exact = view;
-  exact.sum = SumKind::float64;
   impl->baseline.resize(static_cast<std::size_t>(forest.outputs));
   std::vector<double> scores(impl->baseline.size());
   for (std::size_t r = 0; r < references; ++r) {
@@ -191,10 +215,7 @@ Explainer::Explainer(const Forest& forest, std::span<const std::int32_t> columns
       const float value = row[node.column_flags & node_column_mask];
       reference.child.push_back(goes_left(view, node, value) ? 0 : 1);
     }
-    score_row(exact, row.data(), scores.data());
-    for (const LinearTerm& term : impl->linear) {
-      scores[0] += linear_term(term, row[static_cast<std::size_t>(term.feature)]);
-    }
+    impl->exact_scores(row.data(), scores.data());
     for (std::size_t o = 0; o < scores.size(); ++o) impl->baseline[o] += scores[o];
   }
   for (double& score : impl->baseline) score /= static_cast<double>(references);
@@ -213,8 +234,16 @@ void Explainer::explain(std::span<const float> row, std::span<double> phi,
   for (const Impl::Reference& reference : impl_->references) {
     impl_->explain(reference, row.data(), phi.data(), scratch.taken.data());
   }
-  if (impl_->references.size() == 1) return;
-  for (double& value : phi) value /= static_cast<double>(impl_->references.size());
+  if (impl_->references.size() > 1) {
+    for (double& value : phi) value /= static_cast<double>(impl_->references.size());
+  }
+  const std::uint64_t before = impl_->explained.fetch_add(1, std::memory_order_relaxed);
+  if (before % sampled_every == 0) impl_->compare(row.data(), phi);
+}
+
+Additivity Explainer::additivity() const {
+  return {impl_->compared.load(std::memory_order_relaxed),
+          impl_->error_max.load(std::memory_order_relaxed)};
 }
 
 void Explainer::explain(std::span<const float> row, std::span<double> phi) const {

@@ -18,8 +18,16 @@ struct ExplainScratch {
   std::vector<std::uint8_t> taken;  // per column: undecided, the row's or the reference's side
 };
 
+/// How well explained rows added up: a sample of them is scored once more, in float64.
+struct Additivity {
+  std::uint64_t rows = 0;  // that were compared
+  double error_max = 0;    // |sum of values + f(baseline) - f(row)| / max(1, |f(row)|)
+};
+
 class Explainer {
  public:
+  static constexpr std::uint64_t sampled_every = 256;  // the first of so many rows
+
   /// `columns[f]` is the matrix column of the model's feature f; `baseline_rows` are `references`
   /// rows of that matrix, one after the other. The cost is in proportion to their number. Throws
   /// UsageError where a path has more than 1000 different columns.
@@ -38,6 +46,8 @@ class Explainer {
   /// Raw score of the reference row, summed in float64; the mean of several.
   double baseline_score(std::int32_t output = 0) const;
   std::int32_t outputs() const;
+  /// Of all calls so far, from any thread.
+  Additivity additivity() const;
 
  private:
   struct Impl;

@@ -75,6 +75,15 @@ Policy::~Policy() = default;
 Policy::Policy(Policy&&) noexcept = default;
 Policy& Policy::operator=(Policy&&) noexcept = default;
 
+Additivity Policy::additivity() const {
+  Additivity all = fraud_explainer_->additivity();
+  if (credit_explainer_) {
+    const Additivity credit = credit_explainer_->additivity();
+    all = {all.rows + credit.rows, std::max(all.error_max, credit.error_max)};
+  }
+  return all;
+}
+
 std::vector<std::string> Policy::tier_names() const {
   std::vector<std::string> names;
   for (const PolicyTier& tier : config_.limit.tiers) names.push_back(tier.name);

@@ -54,6 +54,8 @@ class Policy {
   bool has_limits() const { return config_.limit.enabled; }
   bool has_alerts() const { return config_.fall.enabled; }
   std::vector<std::string> tier_names() const;
+  /// Of the reasons given so far, by either model.
+  Additivity additivity() const;
 
   /// Fills everything but `row`. `fraud_score` is a probability. At least 3 reasons unless allow.
   void verdict(std::span<const float> row, double fraud_score, VerdictDecision& out,

@@ -39,6 +39,18 @@ struct Observer::Impl {
                                             .Help("Time spent in commits")
                                             .Register(registry)
                                             .Add({});
+  prometheus::Counter& reasons_compared =
+      prometheus::BuildCounter()
+          .Name("tidemark_reasons_compared_total")
+          .Help("Explained rows whose contributions were compared with the exact score")
+          .Register(registry)
+          .Add({});
+  prometheus::Gauge& reasons_error =
+      prometheus::BuildGauge()
+          .Name("tidemark_reasons_error_max")
+          .Help("Largest difference found there, relative to the score where that is above 1")
+          .Register(registry)
+          .Add({});
   httplib::Server server;
   std::thread thread;
   std::atomic<bool> ready{false};
@@ -85,7 +97,7 @@ void Observer::set_ready(bool ready) {
 }
 
 void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
-                       const TransactionalSink::Counters& sink) {
+                       const TransactionalSink::Counters& sink, const Additivity& reasons) {
   for (const auto& [partition, lane] : lanes) {
     const std::string number = std::to_string(partition);
     impl_->merchants.Add({{"partition", number}}).Set(lane->table.size());
@@ -110,6 +122,8 @@ void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
   Impl::raise_to(impl_->transactions.Add({{"result", "aborted"}}),
                  static_cast<double>(sink.aborts));
   Impl::raise_to(impl_->commit_seconds, sink.commit_seconds);
+  Impl::raise_to(impl_->reasons_compared, static_cast<double>(reasons.rows));
+  impl_->reasons_error.Set(reasons.error_max);
 }
 
 }  // namespace tidemark

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "models/explain.hpp"
 #include "stream/kafka/transaction.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/pipeline/lane.hpp"
@@ -21,7 +22,7 @@ class Observer {
   ~Observer();
 
   void observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
-               const TransactionalSink::Counters& sink);
+               const TransactionalSink::Counters& sink, const Additivity& reasons);
   void set_ready(bool ready);
 
  private:

@@ -263,7 +263,8 @@ void Server::commit() {
   committer_->commit(std::move(positions));
   rows_handed_ += open_rows_;
   open_rows_ = 0;
-  observer_.observe(lanes_, sink_.counters());
+  const Policy* const policy = releases_.current().policy.get();
+  observer_.observe(lanes_, sink_.counters(), policy ? policy->additivity() : Additivity{});
 }
 
 void Server::rebuild() {

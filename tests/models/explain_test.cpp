@@ -87,6 +87,21 @@ RC_GTEST_PROP(Explain, AddsUpToTheScore, (std::uint64_t seed)) {
   RC_ASSERT(phi == std::vector<double>(30, 0.0));
 }
 
+TEST(Explain, SamplesWhetherValuesAddUp) {
+  std::mt19937_64 random(4);
+  const ForestShape shape{.trees = 20, .leaves_max = 50, .features = 8};
+  const Forest forest = random_forest(random, shape);
+  const Explainer explainer(forest, identity(8), random_row(random, forest));
+  EXPECT_EQ(explainer.additivity().rows, 0u);
+  std::vector<double> phi(8);
+  for (std::uint64_t i = 0; i <= Explainer::sampled_every; ++i) {
+    explainer.explain(random_row(random, forest), phi);
+  }
+  EXPECT_EQ(explainer.additivity().rows, 2u);
+  EXPECT_GT(explainer.additivity().error_max, 0) << "sums of doubles are not exact";
+  EXPECT_LT(explainer.additivity().error_max, 1e-12);
+}
+
 RC_GTEST_PROP(Explain, SeveralReferencesAreTheMean, (std::uint64_t seed)) {
   std::mt19937_64 random(seed);
   const ForestShape shape{
