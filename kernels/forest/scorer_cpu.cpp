@@ -34,9 +34,7 @@ class CpuScorer final : public ForestScorer {
     }
     sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
     // A block costs the same however few of its rows are live.
-    few_rows_max_ = !sliced_ ? kernel_.block_rows
-                    : lanes_ ? rows_worth_lanes()
-                             : kernel_.block_rows / 16;
+    few_rows_max_ = sliced_ ? rows_worth_a_block() : kernel_.block_rows;
     name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
             std::to_string(few_rows_max_) + " rows " + (lanes_ ? "with trees in lanes" : "walking");
     if (sliced_ && bits_.walked > 0) {
@@ -61,15 +59,20 @@ class CpuScorer final : public ForestScorer {
   }
 
  private:
-  /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask
-  /// and a position of a block; a row by itself, a test of 64 trees and a leaf of one row.
-  std::size_t rows_worth_lanes() const {
-    const double block =
-        4.4 * bits_.mask_count + 0.52 * static_cast<double>(bits_.positions.size());
-    const auto trees = static_cast<double>(image_.trees.size());
-    const double tests = trees / 64 * static_cast<double>(1u << lanes_->levels);
-    const double rows = block / (650 + 0.25 * tests + trees);
-    return static_cast<std::size_t>(std::clamp(rows, 4.0, 128.0));
+  /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask, a
+  /// position and a step of a chain of a block, however wide it is; a row by itself, a test of 64
+  /// trees and a leaf of it, or a level of a walk.
+  std::size_t rows_worth_a_block() const {
+    const auto positions = static_cast<double>(bits_.positions.size() + bits_.chain.size());
+    const double block = 4.4 * bits_.mask_count + 0.52 * positions;
+    double row = 0;
+    if (lanes_) {
+      const auto trees = static_cast<double>(image_.trees.size());
+      row = 650 + 0.25 * trees / 64 * static_cast<double>(1u << lanes_->levels) + trees;
+    } else {
+      for (const ForestImageTree& tree : image_.trees) row += 2.2 * (tree.depth + 1);
+    }
+    return static_cast<std::size_t>(std::clamp(block / std::max(row, 1.0), 4.0, 128.0));
   }
 
   void run(FeatureMatrixView rows, Sink sink, ThreadPool& pool) {
