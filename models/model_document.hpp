@@ -27,7 +27,7 @@ struct DocumentValue {
 
 /// Deeper or larger documents are refused: memory stays in proportion to the file.
 inline constexpr int document_depth_max = 32;
-inline constexpr std::size_t document_values_max = 10'000'000;
+inline constexpr std::size_t document_values_max = 4'000'000;
 
 /// Both throw UsageError, one line naming `name`, the byte and what is wrong there.
 DocumentValue parse_json(std::string_view text, std::string_view name);

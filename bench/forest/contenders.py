@@ -33,6 +33,17 @@ class Ours:
         return {point["batch"]: point["rows_per_s"] for point in found["points"]}
 
 
+    def reasons_ms(self, rows_file, baseline_file, work):
+        """Milliseconds a row for exact values against one reference, on one thread."""
+        report = work / "reasons.json"
+        subprocess.run(
+            [self.command[0], "score", "--model", self.command[4], "--rows", rows_file, "--out",
+             work / "scores.npy", "--baseline", baseline_file, "--contributions",
+             work / "contributions.npy", "--threads", "1", "--backend", "cpu", "--repeat", "3",
+             "--json", report], check=True)
+        return 1e3 / json.loads(report.read_text())["explained_rows_per_s"]
+
+
 class Peer:
     """Measured here: calls for at least `seconds`, three at least, rows taken in turn."""
 
@@ -93,6 +104,9 @@ class LightGbm(Peer):
             return self.out
         return self.booster.predict(rows, num_threads=self.threads)
 
+    def explain(self, rows):
+        return self.booster.predict(rows, pred_contrib=True, num_threads=1)
+
 
 class XgBoost(Peer):
     name = "XGBoost"
@@ -107,6 +121,11 @@ class XgBoost(Peer):
 
     def predict(self, rows):
         return self.booster.inplace_predict(rows)
+
+    def explain(self, rows):
+        import xgboost
+
+        return self.booster.predict(xgboost.DMatrix(rows), pred_contribs=True)
 
 
 def treelite_model(model):

@@ -13,6 +13,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 
 import contenders
 import models
@@ -43,8 +44,8 @@ def peers_of(model, work, options):
         "ONNX Runtime": lambda: contenders.OnnxRuntime(model, models.FEATURES),
     }
     del makers["XGBoost" if model.suffix == ".txt" else "LightGBM"]
-    if options.quick:
-        makers = {name: maker for name, maker in makers.items() if name in ("LightGBM", "XGBoost")}
+    if options.engines:
+        makers = {name: maker for name, maker in makers.items() if name in options.engines}
     found, missing = [], {}
     for name, maker in makers.items():
         try:
@@ -74,6 +75,21 @@ def check(program, model, trainer, peers, rows, work):
     return deviations
 
 
+def explain(ours, trainer, rows, options, work):
+    """Milliseconds a row: ours against one reference, the trainer's own values by its covers."""
+    few = rows[:8 if options.quick else 24]
+    numpy.save(work / "explained.npy", rows[:256])
+    numpy.save(work / "baseline.npy", rows[300:301])
+    found = {"tidemark": [], trainer.name: []}
+    for _ in range(options.rounds):
+        found["tidemark"].append(
+            ours.reasons_ms(work / "explained.npy", work / "baseline.npy", work))
+        begin = time.perf_counter()
+        trainer.explain(few)
+        found[trainer.name].append((time.perf_counter() - begin) * 1e3 / len(few))
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
 def compare(trainer_name, shape, options, work):
     model = models.train(trainer_name, shape, work, options.threads)
     rows = models.matrix(2048 if options.quick else 65536, 11)
@@ -99,6 +115,8 @@ def compare(trainer_name, shape, options, work):
             for name, found in rounds.items()
         }
     result["load_ms"], result["kernel"] = ours.load_ms, ours.kernel
+    trainer.set_threads(1)
+    result["reasons_ms"] = explain(ours, trainer, rows, options, work)
     return result
 
 
@@ -120,6 +138,11 @@ def table(results, options):
     for result in results:
         lines += ["", f"## {result['model']} ({result['trainer']})", "",
                   f"Ours: {result['kernel']}; loaded in {result['load_ms']:.0f} ms.", ""]
+        reasons = dict(result["reasons_ms"])
+        mine = reasons.pop("tidemark")
+        for name, theirs in reasons.items():
+            lines.append(f"Reasons on one thread: {mine:.3f} ms a row, {name}'s contributions "
+                         f"{theirs:.2f} ms, {theirs / mine:.0f} times as long.")
         for threads, rates in result["rates"].items():
             batches = sorted({batch for by_batch in rates.values() for batch in by_batch})
             lines += ["", f"Rows/s with {threads} thread{'s' if threads != '1' else ''}:", "",
@@ -168,12 +191,15 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.3, help="for each batch size")
     parser.add_argument("--largest", type=int, default=BATCHES[-1], help="batch")
     parser.add_argument("--compile-seconds", type=float, default=600)
+    parser.add_argument("--engines", help="only these, for example LightGBM,XGBoost")
     parser.add_argument("--quick", action="store_true", help="a tiny model, trainers only")
     options = parser.parse_args()
     options.command = "tools/bench forest " + " ".join(
         argument for argument in sys.argv[1:] if argument not in ("--program", options.program))
     if options.quick:
         options.models, options.largest, options.rounds, options.seconds = "tiny", 512, 1, 0.01
+        options.engines = "LightGBM,XGBoost"
+    options.engines = options.engines.split(",") if options.engines else []
     work, out = pathlib.Path(options.work), pathlib.Path(options.out)
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)

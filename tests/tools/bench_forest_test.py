@@ -20,6 +20,7 @@ def test_quick_comparison(tmp_path):
     assert [result["trainer"] for result in results] == ["lightgbm", "xgboost"]
     for result in results:
         assert result["deviations"]["tidemark"] == 0
+        assert len(result["reasons_ms"]) == 2 and min(result["reasons_ms"].values()) > 0
         rates = result["rates"]["1"]
         assert set(rates) == {"tidemark", "LightGBM" if result["trainer"] == "lightgbm"
                               else "XGBoost"}
