@@ -13,6 +13,8 @@
 
 namespace tidemark {
 
+struct DocumentMember;
+
 /// Arrays of numbers or booleans alone are kept as numbers. A number with a point or an exponent is
 /// the nearest float32, as the trainer reads it; others are exact up to 2^53.
 struct DocumentValue {
@@ -22,7 +24,12 @@ struct DocumentValue {
   std::string text;
   std::vector<double> numbers;
   std::vector<DocumentValue> list;
-  std::vector<std::pair<std::string, DocumentValue>> members;
+  std::vector<DocumentMember> members;
+};
+
+struct DocumentMember {
+  std::string name;
+  DocumentValue value;
 };
 
 /// Deeper or larger documents are refused: memory stays in proportion to the file.

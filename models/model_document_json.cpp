@@ -59,7 +59,7 @@ class JsonReader {
         for (auto field : from.get_object()) {
           std::string key(std::string_view(field.unescaped_key()));
           ondemand::value member = field.value();
-          value.members.emplace_back(std::move(key), read(member, depth + 1));
+          value.members.push_back({std::move(key), read(member, depth + 1)});
         }
         break;
       case ondemand::json_type::array:

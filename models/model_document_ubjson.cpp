@@ -161,7 +161,7 @@ class UbjsonReader {
     for (std::size_t i = 0; said.counted ? i < said.count : peek() != '}'; ++i) {
       std::string key = text();
       const char type = said.type != 0 ? said.type : marker();
-      value.members.emplace_back(std::move(key), read(type, depth + 1));
+      value.members.push_back({std::move(key), read(type, depth + 1)});
     }
     if (!said.counted) take(1);
   }

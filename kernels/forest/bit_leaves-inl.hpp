@@ -15,10 +15,11 @@
 #include "kernels/forest/bit_sums-inl.hpp"
 #include "kernels/forest/walk.hpp"
 
-HWY_BEFORE_NAMESPACE();
 #if HWY_TARGET <= HWY_AVX3_DL
 // Every processor of this class has GFNI; Highway does not switch it on by itself.
-#pragma GCC target("gfni")
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",gfni")
+#else
+HWY_BEFORE_NAMESPACE();
 #endif
 namespace tidemark {
 namespace HWY_NAMESPACE {

@@ -13,9 +13,10 @@
 
 #include "kernels/forest/bit_leaves-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
 #if HWY_TARGET <= HWY_AVX3_DL
-#pragma GCC target("gfni")
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",gfni")
+#else
+HWY_BEFORE_NAMESPACE();
 #endif
 namespace tidemark {
 namespace HWY_NAMESPACE {

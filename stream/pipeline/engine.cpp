@@ -13,7 +13,6 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t score_grain = 1024;   // rows a worker scores at a time: whole blocks
 constexpr std::size_t encode_grain = 1024;  // rows of one OutputBatch
 constexpr std::size_t groups_grain = 64;
 

@@ -36,7 +36,7 @@ target_include_directories(tidemark_flags INTERFACE ${PROJECT_SOURCE_DIR})
 # 105651), so -Wrestrict is off.
 target_compile_options(tidemark_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Werror -ffp-contract=off>
-  $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
   $<$<COMPILE_LANGUAGE:CXX>:-march=${TIDEMARK_ARCH}>)
 target_compile_definitions(tidemark_flags INTERFACE TIDEMARK_VERSION="${PROJECT_VERSION}")
 if(TIDEMARK_SANITIZE)
