@@ -2,20 +2,16 @@
 #include "features/plan.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "features/merchant_hot.hpp"
 #include "features/plan_builder.hpp"
-#include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
+#include "kernels/base/strict_yaml.hpp"
 
 namespace tidemark {
 
 std::shared_ptr<const FeaturePlan> FeaturePlan::load(const std::filesystem::path& yaml) {
-  std::ifstream file(yaml, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad()) throw UsageError(yaml.string() + ": cannot read the file");
-  return parse(text, yaml.string());
+  return parse(read_file(yaml, yaml_bytes_max), yaml.string());
 }
 
 std::shared_ptr<const FeaturePlan> FeaturePlan::parse(std::string_view text,

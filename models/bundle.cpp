@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "kernels/base/strict_yaml.hpp"
 #include "models/load_forest.hpp"
 #include "models/release.hpp"
@@ -44,9 +43,7 @@ void check_sha256(YamlMap& map, const std::filesystem::path& file, const std::st
 }
 
 std::string sha256_of_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  return sha256_hex(bytes);
+  return sha256_hex(read_file(file, model_bytes_max));
 }
 
 /// Binds the model's features to plan columns; the manifest's list must be the model's own.

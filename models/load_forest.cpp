@@ -5,10 +5,10 @@
 #include <openssl/sha.h>
 
 #include <array>
-#include <fstream>
 #include <system_error>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "models/lightgbm.hpp"
 #include "models/model_document.hpp"
 #include "models/scorecard.hpp"
@@ -16,8 +16,6 @@
 
 namespace tidemark {
 namespace {
-
-constexpr std::size_t file_bytes_max = std::size_t{1} << 31;
 
 std::string hex_sha256(std::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
@@ -60,19 +58,11 @@ Forest parse_forest(std::string_view bytes, std::string_view name) {
 
 Forest load_forest(const std::filesystem::path& file) {
   std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  if (error || !std::filesystem::is_regular_file(file)) {
+  // A device may never end, and a pipe never begin.
+  if (!std::filesystem::is_regular_file(file, error)) {
     throw UsageError(fmt::format("{}: cannot be read as a model file", file.string()));
   }
-  if (size > file_bytes_max) {
-    throw UsageError(fmt::format("{}: larger than 2 GiB", file.string()));
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string text(size, '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw UsageError(fmt::format("{}: cannot be read", file.string()));
-  }
-  return parse_forest(text, file.string());
+  return parse_forest(read_file(file, model_bytes_max), file.string());
 }
 
 }  // namespace tidemark

@@ -1,12 +1,16 @@
 // A model file of any trainer into the canonical forest.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string_view>
 
 #include "kernels/data/forest.hpp"
 
 namespace tidemark {
+
+/// A larger model file is refused before it is parsed.
+inline constexpr std::size_t model_bytes_max = std::size_t{2} << 30;
 
 /// LightGBM text, XGBoost JSON or UBJSON, a scorecard or logistic model in YAML, told apart by
 /// content. Throws UsageError with one line that names the file, the place and the construct for a

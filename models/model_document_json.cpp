@@ -23,8 +23,9 @@ class JsonReader {
   DocumentValue run() {
     const simdjson::padded_string padded(text_);
     ondemand::parser parser;
+    ondemand::document document;  // lives as long as messages ask it for a place
     try {
-      ondemand::document document = parser.iterate(padded);
+      document = parser.iterate(padded);
       document_ = &document;
       ondemand::value root = document.get_value();
       DocumentValue value = read(root, 0);

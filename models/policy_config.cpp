@@ -2,11 +2,9 @@
 // a section that is absent is switched off.
 #include "models/policy_config.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
-#include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "kernels/base/strict_yaml.hpp"
 
 namespace tidemark {
@@ -122,10 +120,9 @@ FallPolicy read_fall(YamlMap& fall) {
 }  // namespace
 
 PolicyConfig load_policy(const std::filesystem::path& file) {
-  YamlMap root = YamlMap::load(file);
   PolicyConfig config;
-  std::ifstream in(file, std::ios::binary);
-  config.text = {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  config.text = read_file(file, yaml_bytes_max);
+  YamlMap root(parse_yaml(config.text, file.string()), file.string());
   config.name = root.text("name");
   const bool limits = root.has("limit"), alerts = root.has("alerts");
   YamlMap limit = root.map("limit");

@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "kernels/base/strict_yaml.hpp"
+#include "kernels/base/utf8.hpp"
 
 namespace tidemark {
 namespace {
+
+/// Of a word of the file, in a message.
+constexpr std::size_t shown_bytes_max = 80;
 
 struct RuleWords {
   std::string_view name;
@@ -55,7 +58,7 @@ SlotKind placeholder_kind(std::string_view name, const std::string& where) {
   for (const Placeholder& known : placeholders) {
     if (known.name == name) return known.kind;
   }
-  throw UsageError(where + ": unknown placeholder {" + std::string(name) +
+  throw UsageError(where + ": unknown placeholder {" + one_line(name, shown_bytes_max) +
                    "}; known are value, typical (with :count, :percent), value:change, feature");
 }
 
@@ -75,7 +78,8 @@ std::uint16_t code_index(ReasonTable& table, const std::string& code, const std:
   const auto found = std::find(table.codes.begin(), table.codes.end(), code);
   const auto index = static_cast<std::size_t>(found - table.codes.begin());
   if (index < rule_reason_count) {
-    throw UsageError(where + ": code " + code + " is taken by a rule of the policy");
+    throw UsageError(where + ": code " + one_line(code, shown_bytes_max) +
+                     " is taken by a rule of the policy");
   }
   if (found == table.codes.end()) {
     if (index >= no_feature) throw UsageError(where + ": more than 65534 reason codes");
@@ -100,12 +104,6 @@ void read_rules(YamlMap& root, ReasonTable& table) {
     table.rule_texts.push_back(parse_reason_text(rules.text(name, std::string(rule.text)), where));
   }
   rules.done();
-}
-
-std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw UsageError(file.string() + ": cannot read the file");
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
 }  // namespace
@@ -133,15 +131,15 @@ ReasonText parse_reason_text(std::string_view text, const std::string& where) {
 ReasonTable load_reasons(const std::filesystem::path& file,
                          std::span<const std::string> plan_names) {
   ReasonTable table;
-  YamlMap root = YamlMap::load(file);
-  table.text = read_file(file);
+  table.text = read_file(file, yaml_bytes_max);
+  YamlMap root(parse_yaml(table.text, file.string()), file.string());
   read_rules(root, table);
   YamlMap features = root.map("features");
   // The file may word features that this plan lacks: one table serves several specs.
   std::map<std::string, std::pair<std::string, ReasonText>> worded;
   for (const std::string& name : features.keys()) {
     YamlMap entry = features.map(name);
-    const std::string where = root.origin() + ": features." + name;
+    const std::string where = root.origin() + ": features." + one_line(name, shown_bytes_max);
     const std::string code = entry.text("code");
     check_code(entry, code);
     worded[name] = {code, parse_reason_text(entry.text("text"), where + ".text")};

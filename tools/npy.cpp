@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/utf8.hpp"
 
 namespace tidemark {
 namespace {
@@ -62,7 +63,7 @@ class Header {
 };
 
 std::string dimensions(const std::vector<std::size_t>& shape) {
-  return fmt::format("({})", fmt::join(shape, ", "));
+  return one_line(fmt::format("({})", fmt::join(shape, ", ")), 80);
 }
 
 /// Where the matrix lies in the file's bytes.
@@ -88,7 +89,7 @@ Located locate(std::string_view bytes, const std::string& where) {
   const std::string_view type = header.after("descr");
   if (type.substr(0, 5) != "'<f4'") {
     fail(fmt::format("float32 ('<f4') is needed, the file has {}",
-                     type.substr(0, type.find_first_of(",}"))));
+                     one_line(type.substr(0, type.find_first_of(",}")), 80)));
   }
   if (header.after("fortran_order").substr(0, 5) != "False") fail("C order is needed");
   const std::vector<std::size_t> shape = header.shape();
@@ -97,7 +98,8 @@ Located locate(std::string_view bytes, const std::string& where) {
   }
   const std::size_t data_at = start + header_bytes;
   const std::size_t available = (bytes.size() - data_at) / sizeof(float);
-  if (shape[1] != 0 && shape[0] > available / shape[1]) {
+  if (shape[1] == 0) fail(fmt::format("a matrix without columns: shape {}", dimensions(shape)));
+  if (shape[0] > available / shape[1]) {
     fail(fmt::format("the data are cut: shape {}", dimensions(shape)));
   }
   return {data_at, shape[0], shape[1]};
@@ -150,7 +152,7 @@ NpyMatrix::NpyMatrix(const std::filesystem::path& file, const std::string& optio
   try {
     const Located found = locate(bytes, where);
     const char* data = bytes.data() + found.at;
-    if (found.at % alignof(float) != 0) {
+    if (found.at % alignof(float) != 0 && found.rows * found.columns > 0) {
       copy_.resize(found.rows * found.columns);
       std::memcpy(copy_.data(), data, copy_.size() * sizeof(float));
       data = reinterpret_cast<const char*>(copy_.data());

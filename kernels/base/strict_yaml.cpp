@@ -3,16 +3,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <ios>
-#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "kernels/base/utf8.hpp"
+#include "kernels/base/yaml_bounds.hpp"
 
 namespace tidemark {
 namespace {
+
+constexpr std::size_t message_bytes_max = 600;
+constexpr std::size_t name_bytes_max = 200;
+
+/// `what` may hold whatever stands in the file.
+[[noreturn]] void refuse(const std::string& place, std::string_view what) {
+  throw UsageError(place + ": " + one_line(what, message_bytes_max));
+}
 
 std::string place(const std::string& origin, const YAML::Mark& mark) {
   if (mark.is_null()) return origin;  // of a mapping that is not in the file
@@ -29,31 +37,24 @@ std::string place_of(const std::string& origin, const YAML::Node& node) {
 YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
   if (const auto bad = invalid_utf8_offset(text)) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(*bad);
-    throw UsageError(origin + ":" + std::to_string(1 + std::count(text.begin(), end, '\n')) +
-                     ": invalid UTF-8 at byte " + std::to_string(*bad));
+    refuse(origin + ":" + std::to_string(1 + std::count(text.begin(), end, '\n')),
+           "invalid UTF-8 at byte " + std::to_string(*bad));
   }
   try {
+    check_yaml_bounds(text);
     const std::vector<YAML::Node> documents = YAML::LoadAll(text);
     if (documents.empty() || !documents.front().IsMap()) {
-      throw UsageError(origin + ":1:1: expected a mapping of settings");
+      refuse(origin + ":1:1", "expected a mapping of settings");
     }
     if (documents.size() > 1) YamlMap::fail_at(origin, documents[1], "a second document");
     return documents.front();
   } catch (const YAML::ParserException& error) {
-    throw UsageError(place(origin, error.mark) + ": " + error.msg);
+    refuse(place(origin, error.mark), error.msg);
   }
 }
 
 YamlMap YamlMap::load(const std::filesystem::path& file) {
-  std::string text;
-  try {
-    std::ifstream in(file, std::ios::binary);
-    text.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-    if (!in) throw UsageError(file.string() + ": cannot read the file");
-  } catch (const std::ios_base::failure&) {  // a folder opens, but cannot be read
-    throw UsageError(file.string() + ": cannot read the file");
-  }
-  return YamlMap(parse_yaml(text, file.string()), file.string());
+  return YamlMap(parse_yaml(read_file(file, yaml_bytes_max), file.string()), file.string());
 }
 
 YamlMap::YamlMap(YAML::Node node, std::string origin, std::string path)
@@ -67,7 +68,7 @@ YamlMap::YamlMap(YAML::Node node, std::string origin, std::string path)
 }
 
 std::string YamlMap::name_of(const std::string& key) const {
-  return path_.empty() ? key : path_ + "." + key;
+  return one_line(path_.empty() ? key : path_ + "." + key, name_bytes_max);
 }
 
 bool YamlMap::has(const std::string& key) const {
@@ -168,19 +169,19 @@ void YamlMap::done() const {
   for (const auto& entry : node_) {
     if (asked_.contains(entry.first.Scalar())) continue;
     const std::string& key = entry.first.Scalar();
-    throw UsageError(place_of(origin_, entry.first) + ": unknown setting '" + name_of(key) + "'");
+    refuse(place_of(origin_, entry.first), "unknown setting '" + name_of(key) + "'");
   }
 }
 
 void YamlMap::fail(const std::string& key, const std::string& what) const {
   const YAML::Node& map = node_;
   const YAML::Node found = map.IsMap() ? map[key] : YAML::Node(YAML::NodeType::Undefined);
-  throw UsageError((found.IsDefined() ? place_of(origin_, found) : place(origin_, node_.Mark())) +
-                   ": " + name_of(key) + ": " + what);
+  refuse(found.IsDefined() ? place_of(origin_, found) : place(origin_, node_.Mark()),
+         name_of(key) + ": " + what);
 }
 
 void YamlMap::fail_at(const std::string& origin, const YAML::Node& where, const std::string& what) {
-  throw UsageError(place_of(origin, where) + ": " + what);
+  refuse(place_of(origin, where), what);
 }
 
 }  // namespace tidemark

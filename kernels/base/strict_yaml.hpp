@@ -5,6 +5,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <set>
@@ -13,8 +14,11 @@
 
 namespace tidemark {
 
+/// A larger file is refused before it is parsed.
+inline constexpr std::size_t yaml_bytes_max = std::size_t{4} << 20;
+
 /// The one document of a YAML file, a mapping. Throws UsageError `origin:line...` where the text is
-/// no UTF-8 (releases publish it as JSON) or no such YAML.
+/// no UTF-8 (releases publish it as JSON), no such YAML or beyond the bounds of yaml_bounds.hpp.
 YAML::Node parse_yaml(const std::string& text, const std::string& origin);
 
 /// A mapping being read. Ask for each known key, then call `done()`.

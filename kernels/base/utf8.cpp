@@ -34,4 +34,24 @@ std::optional<std::size_t> invalid_utf8_offset(std::string_view text) {
   return std::nullopt;
 }
 
+std::string one_line(std::string_view text, std::size_t bytes_max) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = sequence_bytes(static_cast<unsigned char>(text[at]));
+    const std::string_view character = text.substr(at, bytes == 0 ? 1 : bytes);
+    const bool valid = !invalid_utf8_offset(character);
+    // U+0080 to U+009F are control characters too: some terminals obey them.
+    const bool control = character[0] == 0x7F || (character[0] >= 0 && character[0] < 0x20) ||
+                         (valid && character[0] == '\xC2' && character[1] < '\xA0');
+    if (out.size() + (valid && !control ? character.size() : 1) > bytes_max) return out + "...";
+    if (valid && !control) {
+      out += character;
+    } else {
+      out += '?';
+    }
+    at += valid ? character.size() : 1;
+  }
+  return out;
+}
+
 }  // namespace tidemark

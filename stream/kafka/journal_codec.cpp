@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -100,11 +101,15 @@ class Cursor {
     require(value < source_count, "unknown source");
     return static_cast<Source>(value);
   }
-  std::string text() {
+  std::string release() {
     const std::uint64_t size = number();
     require(size <= release_bytes_max && size <= bytes_.size() - at_, "text is too long");
     const std::string_view view = bytes_.substr(at_, static_cast<std::size_t>(size));
     at_ += view.size();
+    const bool plain = std::all_of(view.begin(), view.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    });
+    require(plain, "a release has other characters than a-z and 0-9");
     return std::string(view);
   }
   bool at_end() const { return at_ == bytes_.size(); }
@@ -166,8 +171,10 @@ void read_runs(Cursor& in, JournalRecord& record, std::uint64_t& rows) {
     require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "a run of no size");
     run.count = static_cast<std::uint32_t>(count);
     std::int64_t& next = at[index_of(run.source)];
-    run.next_offset = next + run.count + in.offset();
-    require(run.next_offset <= range.next, "a run leaves its source's range");
+    const std::int64_t room = range.next - next;
+    const std::int64_t gap = in.offset();
+    require(gap <= room && run.count <= room - gap, "a run leaves its source's range");
+    run.next_offset = next + run.count + gap;
     next = run.next_offset;
     rows += run.count;
   }
@@ -175,18 +182,21 @@ void read_runs(Cursor& in, JournalRecord& record, std::uint64_t& rows) {
 
 void read_marks(Cursor& in, JournalRecord& record, std::uint64_t rows) {
   std::uint64_t before = 0;
+  const auto next_position = [&] {
+    const std::uint64_t step = in.number();
+    require(step <= rows - before, "a tick or control event behind the last row");
+    return before += step;
+  };
   record.ticks.resize(in.count());
   for (JournalTick& tick : record.ticks) {
-    tick.position = before = before + in.number();
+    tick.position = next_position();
     tick.tick_ms = in.signed_number();
-    require(tick.position <= rows, "a tick behind the last row");
   }
   before = 0;
   record.controls.resize(in.count());
   for (JournalControl& control : record.controls) {
-    control.position = before = before + in.number();
+    control.position = next_position();
     control.offset = in.offset();
-    require(control.position <= rows, "a control event behind the last row");
   }
 }
 
@@ -218,7 +228,7 @@ JournalRecord decode(std::string_view bytes) {
   const std::uint64_t partition = in.number();
   require(partition <= std::numeric_limits<std::int32_t>::max(), "partition is too large");
   record.partition = static_cast<std::int32_t>(partition);
-  record.release = in.text();
+  record.release = in.release();
   read_ranges(in, record);
   std::uint64_t rows = 0;
   read_runs(in, record, rows);

@@ -5,7 +5,10 @@
 
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/failure.hpp"
+#include "kernels/base/read_file.hpp"
 #include "kernels/base/strict_yaml.hpp"
+#include "kernels/base/utf8.hpp"
+#include "kernels/base/yaml_bounds.hpp"
 
 namespace tidemark {
 namespace {
@@ -25,10 +28,12 @@ std::vector<std::string> split_path(const std::string& path) {
 }
 
 void apply_override(YAML::Node root, const std::string& option) {
+  const auto fail = [&](const std::string& what) {
+    throw UsageError("--set " + one_line(option + ": " + what, 600));
+  };
   const std::size_t equals = option.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    throw UsageError("--set " + option + ": expected path.to.key=value");
-  }
+  if (equals == std::string::npos || equals == 0) fail("expected path.to.key=value");
+  if (invalid_utf8_offset(option)) fail("is no UTF-8");
   YAML::Node at = root;
   const auto parts = split_path(option.substr(0, equals));
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
@@ -37,15 +42,16 @@ void apply_override(YAML::Node root, const std::string& option) {
       at[parts[i]] = YAML::Node(YAML::NodeType::Map);
       next.reset(at[parts[i]]);
     }
-    if (!next.IsMap()) throw UsageError("--set " + option + ": '" + parts[i] + "' is no mapping");
+    if (!next.IsMap()) fail("'" + parts[i] + "' is no mapping");
     at.reset(next);
   }
   const std::string value = option.substr(equals + 1);
   // A list is YAML; anything else is the text as it stands.
   try {
+    if (value.starts_with('[')) check_yaml_bounds(value);
     at[parts.back()] = value.starts_with('[') ? YAML::Load(value) : YAML::Node(value);
   } catch (const YAML::ParserException& error) {
-    throw UsageError("--set " + option + ": " + error.msg);
+    fail(error.msg);
   }
 }
 
@@ -108,10 +114,9 @@ void read_time(YamlMap& root, Config& config) {
 }  // namespace
 
 Config load_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
-  YAML::Node tree;
-  YamlMap root = YamlMap::load(file);
+  const YAML::Node tree = parse_yaml(read_file(file, yaml_bytes_max), file.string());
+  YamlMap root(tree, file.string());
   if (!overrides.empty()) {
-    tree = YAML::LoadFile(file.string());
     for (const std::string& option : overrides) apply_override(tree, option);
     root = YamlMap(tree, file.string());
   }
