@@ -1,6 +1,7 @@
 # What a builder can choose, and the flags that every target gets.
 option(TIDEMARK_CUDA "Build the CUDA drivers (needs nvcc 13)" OFF)
 set(TIDEMARK_SANITIZE "" CACHE STRING "For -fsanitize= (address,undefined or thread)")
+option(TIDEMARK_FUZZ "Build the fuzzers instead of the tests (needs clang)" OFF)
 set(default_deps "$ENV{HOME}/.cache/tidemark")
 if(DEFINED ENV{TIDEMARK_DEPS})
   set(default_deps "$ENV{TIDEMARK_DEPS}")
@@ -44,4 +45,7 @@ if(TIDEMARK_SANITIZE)
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize-recover=all>)
   add_link_options(-fsanitize=${TIDEMARK_SANITIZE})
+endif()
+if(TIDEMARK_FUZZ)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
 endif()
