@@ -3,7 +3,6 @@
 #include "features/merchant_table.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -50,7 +49,8 @@ MerchantTable::Impl::Impl(std::shared_ptr<const FeaturePlan> plan_in,
       options(options_in),
       default_zone(find_zone(options_in.default_zone)),
       surely_on_time_ms(surely_on_time(view)),
-      ids(options_in.dedup_events_max) {
+      ids(options_in.dedup_events_max),
+      records(view.record_bytes) {
   if (default_zone == nullptr) {
     throw UsageError(fmt::format("default time zone '{}' is not in the machine's IANA data",
                                  options.default_zone));
@@ -61,33 +61,6 @@ std::uint32_t MerchantTable::Impl::find(std::uint64_t hash, std::string_view id)
   return index.find(hash, [&](std::uint32_t slot) { return hot(slot).id_view() == id; });
 }
 
-// Records are read at random: without huge pages every event would also miss the TLB, twice. They
-// need alignment, so one more is mapped and what sticks out is given back. Advice only.
-MerchantTable::Impl::RecordPage::RecordPage(std::size_t bytes) {
-  constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
-  bytes_ = (bytes + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
-  void* memory = mmap(nullptr, bytes_ + huge_page_bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  unsigned char* const mapped = static_cast<unsigned char*>(memory);
-  const std::size_t before =
-      (huge_page_bytes - reinterpret_cast<std::uintptr_t>(memory) % huge_page_bytes) %
-      huge_page_bytes;
-  mapped_ = mapped + before;
-  if (before != 0) munmap(mapped, before);
-  if (before != huge_page_bytes) munmap(mapped_ + bytes_, huge_page_bytes - before);
-  madvise(mapped_, bytes_, MADV_HUGEPAGE);
-}
-
-MerchantTable::Impl::RecordPage::~RecordPage() {
-  if (mapped_ != nullptr) munmap(mapped_, bytes_);
-}
-
-void MerchantTable::Impl::add_page() {
-  record_pages.emplace_back(static_cast<std::size_t>(view.record_bytes) * page_merchants);
-  hot_pages.push_back(std::make_unique<MerchantHot[]>(page_merchants));
-}
-
 std::uint32_t MerchantTable::Impl::make_merchant(std::uint64_t hash, std::string_view id) {
   if (size == options.merchants_max) {
     throw RunError(fmt::format(
@@ -95,7 +68,10 @@ std::uint32_t MerchantTable::Impl::make_merchant(std::uint64_t hash, std::string
         "more merchant takes {} bytes) or use more partitions",
         options.merchants_max, plan->bytes_per_merchant()));
   }
-  if ((size & (page_merchants - 1)) == 0) add_page();
+  if ((size & (page_merchants - 1)) == 0) {
+    records.add_page();
+    hot_pages.push_back(std::make_unique<MerchantHot[]>(page_merchants));
+  }
   const std::uint32_t slot = size++;
   MerchantHot& merchant = hot(slot);
   merchant.zone = default_zone->id();
@@ -272,10 +248,8 @@ std::uint64_t MerchantTable::dedup_events() const {
 
 std::size_t MerchantTable::bytes() const {
   const Impl& all = *impl_;
-  const std::size_t page_bytes =
-      (static_cast<std::size_t>(all.view.record_bytes) + sizeof(MerchantHot)) *
-      Impl::page_merchants;
-  return all.record_pages.size() * page_bytes + all.index.bytes() + all.ids.bytes() +
+  const std::size_t hot_bytes = all.hot_pages.size() * Impl::page_merchants * sizeof(MerchantHot);
+  return all.records.bytes() + hot_bytes + all.index.bytes() + all.ids.bytes() +
          all.profiles.capacity() * sizeof(void*) + all.long_id_bytes;
 }
 

@@ -1,6 +1,5 @@
 // The inside of MerchantTable, shared by its two sources: admission (merchant_table.cpp) and
-// windows (merchant_windows.cpp). Records and hot lines live in pages that are added as merchants
-// come and never move. Not for other folders.
+// windows (merchant_windows.cpp). Not for other folders.
 #pragma once
 
 #include <memory>
@@ -10,29 +9,16 @@
 #include "features/id_table.hpp"
 #include "features/merchant_hot.hpp"
 #include "features/merchant_table.hpp"
+#include "features/record_pages.hpp"
+#include "features/window_pass.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/window/read_body.hpp"
 
 namespace tidemark {
 
 struct MerchantTable::Impl {
-  static constexpr std::uint32_t page_shift = 12;  // 4096 records: 22 MiB with the default spec
-  static constexpr std::uint32_t page_merchants = 1U << page_shift;
-  /// Zeroed memory straight from the system, given back by the owner.
-  class RecordPage {
-   public:
-    explicit RecordPage(std::size_t bytes);
-    ~RecordPage();
-    RecordPage(RecordPage&& other) noexcept : mapped_(other.mapped_), bytes_(other.bytes_) {
-      other.mapped_ = nullptr;
-    }
-    RecordPage& operator=(RecordPage&&) = delete;
-    unsigned char* get() const { return mapped_; }
-
-   private:
-    unsigned char* mapped_ = nullptr;
-    std::size_t bytes_ = 0;
-  };
+  static constexpr std::uint32_t page_shift = RecordPages::page_shift;
+  static constexpr std::uint32_t page_merchants = RecordPages::page_records;
   using HotPage = std::unique_ptr<MerchantHot[]>;
 
   Impl(std::shared_ptr<const FeaturePlan> plan_in, const MerchantTableOptions& options_in);
@@ -43,18 +29,11 @@ struct MerchantTable::Impl {
   const MerchantHot& hot(std::uint32_t slot) const {
     return hot_pages[slot >> page_shift][slot & (page_merchants - 1)];
   }
-  unsigned char* record(std::uint32_t slot) {
-    return record_pages[slot >> page_shift].get() +
-           static_cast<std::size_t>(slot & (page_merchants - 1)) * view.record_bytes;
-  }
-  const unsigned char* record(std::uint32_t slot) const {
-    return const_cast<Impl*>(this)->record(slot);
-  }
+  unsigned char* record(std::uint32_t slot) const { return records.at(slot); }
 
   // Admission.
   std::uint32_t find(std::uint64_t hash, std::string_view id) const;
   std::uint32_t make_merchant(std::uint64_t hash, std::string_view id);
-  void add_page();
   void admit_block(EventBatch& batch, const std::uint32_t* rows, std::size_t count);
   void admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot, std::uint64_t id_key);
   bool is_duplicate(const MerchantHot& merchant, std::uint64_t id_key);
@@ -63,8 +42,7 @@ struct MerchantTable::Impl {
 
   // Windows.
   void apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,
-                   std::span<const std::uint32_t> matrix_row, FeatureMatrix& matrix,
-                   Fraction* numbers);
+                   unsigned char* merchant, const ReadTarget& target);
   void apply_profile(const EventBatch& batch, std::size_t row, unsigned char* merchant);
 
   std::shared_ptr<const FeaturePlan> plan;
@@ -73,14 +51,14 @@ struct MerchantTable::Impl {
   const Zone* default_zone = nullptr;
   std::int64_t surely_on_time_ms = 0;  // an event no older than this is never too late
   std::uint32_t size = 0;
-  MerchantIndex index;
+  SlotIndex index;
   IdTable ids;
   std::vector<HotPage> hot_pages;
-  std::vector<RecordPage> record_pages;
+  RecordPages records;
   std::vector<std::unique_ptr<MerchantProfile>> profiles;
   std::vector<std::unique_ptr<char[]>> long_ids;
   std::size_t long_id_bytes = 0;
-  std::vector<std::vector<Fraction>> scratch;  // one per worker
+  WindowPass::Scratch scratch;
 };
 
 /// Avalanche of 64 bits (the finalizer of MurmurHash3 by Austin Appleby, public domain).

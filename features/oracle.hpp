@@ -1,6 +1,6 @@
 // The slow, obvious truth about outcomes and features: keeps every accepted event of every merchant
-// and recomputes each number from that list, with Abseil's calendar and no rings. Tests and
-// `verify` compare the engine with it. One thread; time grows with the square of the history.
+// and payer and recomputes each number from that list, with Abseil's calendar and no rings. Tests
+// and `verify` compare the engine with it. One thread; time grows with the square of the history.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,10 @@
 #include "kernels/data/event_batch.hpp"
 
 namespace tidemark {
+
+struct OracleEvent;
+struct OracleHistory;
+struct OracleReading;
 
 class FeatureOracle {
  public:
@@ -32,14 +36,13 @@ class FeatureOracle {
   std::vector<float> read_out(std::string_view merchant_id, std::int64_t at_ms) const;
 
  private:
-  struct Event;
-  struct Merchant;
-  struct Reading;
-  std::vector<float> read(const Merchant& merchant, const Reading& reading) const;
+  Row read_scored(const EventBatch& batch, std::size_t row, const OracleHistory& merchant);
+  std::vector<float> read(const OracleReading& merchant, const OracleReading* payer) const;
 
   std::shared_ptr<const FeaturePlan> plan_;
   MerchantTableOptions options_;
-  std::map<std::string, std::unique_ptr<Merchant>, std::less<>> merchants_;
+  std::map<std::string, std::unique_ptr<OracleHistory>, std::less<>> merchants_;
+  std::map<std::uint64_t, std::unique_ptr<OracleHistory>> payers_;
 };
 
 }  // namespace tidemark

@@ -25,7 +25,7 @@ int FeaturePlan::column(std::string_view name) const {
 }
 
 std::size_t FeaturePlan::bytes_per_merchant() const {
-  return view_.record_bytes + merchant_overhead_bytes;
+  return merchants_.view.record_bytes + merchant_overhead_bytes;
 }
 
 }  // namespace tidemark

@@ -1,6 +1,6 @@
-// A compiled feature spec: what each column means, and where the numbers behind it live in a
-// merchant's record. Immutable after load and shared by all threads and partitions. It holds no
-// merchant; merchant_table.hpp does.
+// A compiled feature spec: what each column means, and where the numbers behind it live in the
+// records of merchants and payers. Immutable after load and shared by all threads and partitions.
+// It holds no key; merchant_table.hpp and payer_table.hpp do.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,13 @@ namespace tidemark {
 struct FeatureInfo {
   std::string name;
   std::string formula;
-  std::string window;                  // empty for fields of the event
-  std::string label;                   // exact, bucket(1 day), sketch(5%)
-  std::size_t bytes_per_merchant = 0;  // accumulators that this column alone or first asked for
+  std::string window;             // empty for fields of the event
+  std::string label;              // exact, bucket(1 day), sketch(5%)
+  Entity entity = Entity::event;  // whose record it is read from
+  std::size_t bytes_per_key = 0;  // accumulators that this column alone or first asked for
 };
 
-class FeaturePlan {
+class FeaturePlan : public std::enable_shared_from_this<FeaturePlan> {
  public:
   /// Reads and compiles a spec. Throws UsageError "file:line:column: what" for whatever does not
   /// fit: unknown keys, wrong types, unknown names, windows that no ring holds.
@@ -46,8 +47,12 @@ class FeaturePlan {
   std::span<const FeatureInfo> table() const { return table_; }
 
   const FeatureSpec& spec() const { return spec_; }
-  /// Points into this plan; valid as long as it lives.
-  const WindowPlanView& windows() const { return view_; }
+  /// The merchants' windows: their columns and the event's own. Points into this plan; valid as
+  /// long as it lives.
+  const WindowPlanView& windows() const { return merchants_.view; }
+  /// The payers' windows, with their columns alone.
+  const WindowPlanView& payer_windows() const { return payers_.view; }
+  bool has_payers() const { return payers_.view.column_count != 0; }
 
  private:
   FeaturePlan() = default;
@@ -57,8 +62,11 @@ class FeaturePlan {
   std::vector<std::string> names_;
   std::string fingerprint_;
   std::vector<FeatureInfo> table_;
-  WindowPlan plan_;
-  WindowPlanView view_;
+  struct Part {
+    WindowPlan plan;
+    WindowPlanView view;
+  };
+  Part merchants_, payers_;
 };
 
 }  // namespace tidemark

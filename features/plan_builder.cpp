@@ -40,18 +40,29 @@ constexpr std::int32_t least_tier_buckets[tier_count] = {64, 32, 45, 14, 14};
 std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
   std::shared_ptr<FeaturePlan> plan(new FeaturePlan);
   plan->spec_ = std::move(spec);
-  PlanBuilder(*plan).run();
+  std::vector<FeatureInfo> infos;
+  for (const Feature& feature : plan->spec_.features) {
+    infos.push_back({feature.name, formula_text(plan->spec_, feature), window_text(feature),
+                     label_text(feature), feature.entity, 0});
+  }
+  PlanBuilder merchants(plan->spec_, Entity::merchant, plan->merchants_.plan,
+                        plan->merchants_.view);
+  merchants.run(infos);
+  PlanBuilder payers(plan->spec_, Entity::payer, plan->payers_.plan, plan->payers_.view);
+  payers.run(infos);
+  for (std::size_t f = 0; f < infos.size(); ++f) {
+    if (plan->spec_.features[f].hidden) continue;
+    plan->names_.push_back(infos[f].name);
+    plan->table_.push_back(std::move(infos[f]));
+  }
+  plan->fingerprint_ = fingerprint_of(plan->spec_, plan->merchants_.view, plan->payers_.view);
   return plan;
 }
 
-void PlanBuilder::run() {
-  for (const Feature& feature : spec_.features) {
-    FeatureInfo info{feature.name, formula_text(spec_, feature), window_text(feature),
-                     label_text(feature), 0};
-    needs_.push_back(needs_of(feature, info));
-    if (feature.hidden) continue;
-    plan_.names_.push_back(feature.name);
-    plan_.table_.push_back(std::move(info));
+void PlanBuilder::run(std::vector<FeatureInfo>& infos) {
+  for (std::size_t f = 0; f < spec_.features.size(); ++f) {
+    const Feature& feature = spec_.features[f];
+    needs_.push_back(reads(feature) ? needs_of(feature, infos[f]) : Needs{});
   }
   lay_out_rings();
   lay_out_front();
@@ -66,8 +77,9 @@ int PlanBuilder::canonical_measure(int measure) const {
   const Measure& wanted = spec_.measures[static_cast<std::size_t>(measure)];
   for (int m = 0; m < measure; ++m) {
     const Measure& other = spec_.measures[static_cast<std::size_t>(m)];
-    if (other.types == wanted.types && other.need_mask == wanted.need_mask &&
-        other.need_bits == wanted.need_bits) {
+    if (other.entity == wanted.entity && other.types == wanted.types &&
+        other.need_mask == wanted.need_mask && other.need_bits == wanted.need_bits &&
+        other.amount == wanted.amount) {
       return m;
     }
   }
@@ -85,21 +97,21 @@ std::size_t PlanBuilder::want_total(const Feature& feature, Accumulator kind, bo
   if (is_new) stores_.push_back(store);
   Store& kept = stores_[found->second];
   const int end = feature.delay + feature.length;
-  info.bytes_per_merchant +=
+  info.bytes_per_key +=
       static_cast<std::size_t>(std::max(0, end - kept.length)) * bytes_of(kind, store.sketch_words);
   kept.length = std::max(kept.length, end);
   Total total{found->second, feature.delay, end, active, 0};
   const auto [at, is_new_total] = total_index_.emplace(total.key(), totals_.size());
   if (is_new_total) {
     totals_.push_back(total);
-    info.bytes_per_merchant += total_bytes_of(kind, store.sketch_words);
+    info.bytes_per_key += total_bytes_of(kind, store.sketch_words);
   }
   return at->second;
 }
 
 int PlanBuilder::want_last(int measure, FeatureInfo& info) {
   const auto [found, is_new] = last_index_.emplace(canonical_measure(measure), last_index_.size());
-  if (is_new) info.bytes_per_merchant += 8;
+  if (is_new) info.bytes_per_key += 8;
   return static_cast<int>(found->second);
 }
 
@@ -159,7 +171,7 @@ void PlanBuilder::assign_rings() {
   };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
-  std::vector<Ring>& rings = plan_.plan_.rings;
+  std::vector<Ring>& rings = plan_.rings;
   for (const std::size_t s : order) {
     Store& store = stores_[s];
     const std::uint32_t bytes = bytes_of(store.kind, store.sketch_words);
@@ -183,7 +195,7 @@ void PlanBuilder::assign_rings() {
 // Wide fields first: every field of a bucket is aligned without gaps.
 void PlanBuilder::lay_out_rings() {
   assign_rings();
-  std::vector<Ring>& rings = plan_.plan_.rings;
+  std::vector<Ring>& rings = plan_.rings;
   for (Ring& ring : rings) ring.bucket_bytes = 0;
   for (const std::uint32_t width : {16U, 8U, 4U}) {
     for (Store& store : stores_) {
@@ -197,7 +209,7 @@ void PlanBuilder::lay_out_rings() {
     Ring& ring = rings[store.ring];
     const std::uint32_t unit = store.kind == Accumulator::sum_squares ? 16 : 8;
     ring.bucket_bytes = round_up(ring.bucket_bytes, unit);
-    std::int32_t& tier = plan_.view_.tier_buckets[static_cast<int>(store.tier)];
+    std::int32_t& tier = view_.tier_buckets[static_cast<int>(store.tier)];
     tier = std::max({tier, static_cast<std::int32_t>(store.length),
                      least_tier_buckets[static_cast<int>(store.tier)]});
   }
@@ -206,7 +218,7 @@ void PlanBuilder::lay_out_rings() {
 // Head, totals and ring states lie together in front: a read-out touches nothing else.
 void PlanBuilder::lay_out_front() {
   std::uint32_t at = sizeof(RecordHead);
-  for (Ring& ring : plan_.plan_.rings) {
+  for (Ring& ring : plan_.rings) {
     ring.state_offset = at;
     at += ring_state_bytes(ring.length);
   }
@@ -225,15 +237,15 @@ void PlanBuilder::lay_out_front() {
       at += bytes;
     }
   }
-  plan_.view_.front_bytes = round_up(at, 64);
-  at = plan_.view_.front_bytes;
-  for (Ring& ring : plan_.plan_.rings) {
+  view_.front_bytes = round_up(at, 64);
+  at = view_.front_bytes;
+  for (Ring& ring : plan_.rings) {
     // A bucket of 64, 32 or 16 bytes then never straddles two lines.
     at = round_up(at, std::max(16U, ring.bucket_bytes & (~ring.bucket_bytes + 1)));
     ring.bucket_offset = at;
     at += ring.bucket_bytes * static_cast<std::uint32_t>(ring.length);
   }
-  plan_.view_.record_bytes = round_up(at, 64);
+  view_.record_bytes = round_up(at, 64);
 }
 
 }  // namespace tidemark

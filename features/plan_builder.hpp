@@ -1,5 +1,5 @@
-// Compiles a spec: shares accumulators between features, lays out the record, lists the steps that
-// fill and read it. Used once per load, by one thread; the result is a FeaturePlan.
+// Compiles what a spec says of one entity: shares accumulators between features, lays out the
+// record, lists the steps that fill and read it. Used at load, by one thread.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,19 @@ class PlanBuilder {
     int last = -1;
   };
 
-  explicit PlanBuilder(FeaturePlan& plan) : plan_(plan), spec_(plan.spec_) {}
-  void run();
+  PlanBuilder(const FeatureSpec& spec, Entity entity, WindowPlan& plan, WindowPlanView& view)
+      : spec_(spec), entity_(entity), plan_(plan), view_(view) {}
+  /// `infos` has one entry for each feature; those of this entity get their bytes.
+  void run(std::vector<FeatureInfo>& infos);
+  /// Whether this entity's record is what the feature is read from; the event's own are read with
+  /// either, and are columns of the merchant's.
+  bool reads(const Feature& feature) const {
+    return feature.entity == entity_ || feature.entity == Entity::event;
+  }
+  bool writes(const Feature& feature) const {
+    return !feature.hidden && (feature.entity == entity_ ||
+                               (feature.entity == Entity::event && entity_ == Entity::merchant));
+  }
   int canonical_measure(int measure) const;
   std::size_t want_total(const Feature& feature, Accumulator kind, bool active, FeatureInfo& info);
   Needs needs_of(const Feature& feature, FeatureInfo& info);
@@ -56,13 +67,16 @@ class PlanBuilder {
   void list_groups();
   void list_updates();
   void list_type(EventType type);
+  std::uint16_t amount_test_of(const Measure& measure);
   void list_reads();
   ReadStep read_of(std::size_t feature);
   std::uint32_t estimates_of(int bits);
   void finish();
 
-  FeaturePlan& plan_;
-  FeatureSpec& spec_;
+  const FeatureSpec& spec_;
+  const Entity entity_;
+  WindowPlan& plan_;
+  WindowPlanView& view_;
   std::vector<Store> stores_;
   std::map<Store::Key, std::size_t> store_index_;
   std::vector<Total> totals_;
@@ -72,5 +86,9 @@ class PlanBuilder {
   std::vector<std::uint32_t> last_offsets_;
   std::map<int, std::uint32_t> estimates_;
 };
+
+/// Hex SHA-256 of everything in a spec that changes bits.
+std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& merchants,
+                           const WindowPlanView& payers);
 
 }  // namespace tidemark

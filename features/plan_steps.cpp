@@ -35,7 +35,12 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
   if (feature.measure >= 0) {
     const Measure& measure = spec.measures[static_cast<std::size_t>(feature.measure)];
     text += fmt::format(" of {:x} {} {}", measure.types, measure.need_mask, measure.need_bits);
+    const AmountTest& amount = measure.amount;
+    if (amount != AmountTest{}) {
+      text += fmt::format(" {} {} {}", amount.least_e4, amount.below_e4, amount.multiple_e4);
+    }
   }
+  if (feature.entity == Entity::payer) text += " payer";
   for (const int index : feature.add) text += fmt::format(" +{}", index);
   for (const int index : feature.subtract) text += fmt::format(" -{}", index);
   return text + "\n";
@@ -44,7 +49,7 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
 }  // namespace
 
 void PlanBuilder::list_groups() {
-  WindowPlan& plan = plan_.plan_;
+  WindowPlan& plan = plan_;
   for (std::uint32_t r = 0; r < plan.rings.size(); ++r) {
     std::set<std::pair<int, int>> spans;
     for (const Total& total : totals_) {
@@ -71,8 +76,16 @@ void PlanBuilder::list_groups() {
   }
 }
 
+std::uint16_t PlanBuilder::amount_test_of(const Measure& measure) {
+  if (measure.amount == AmountTest{}) return 0;
+  std::vector<AmountTest>& tests = plan_.amount_tests;
+  auto found = std::find(tests.begin(), tests.end(), measure.amount);
+  if (found == tests.end()) found = tests.insert(tests.end(), measure.amount);
+  return static_cast<std::uint16_t>(found - tests.begin() + 1);
+}
+
 void PlanBuilder::list_type(EventType type) {
-  WindowPlan& plan = plan_.plan_;
+  WindowPlan& plan = plan_;
   const std::uint32_t bit = 1U << static_cast<unsigned>(type);
   TypeUpdates updates;
   updates.ring_begin = static_cast<std::uint32_t>(plan.ring_updates.size());
@@ -88,6 +101,7 @@ void PlanBuilder::list_type(EventType type) {
       step.kind = store.kind;
       step.need_mask = measure.need_mask;
       step.need_bits = measure.need_bits;
+      step.amount_test = amount_test_of(measure);
       if (store.kind == Accumulator::sketch) {  // an absent payer is no payer
         if ((step.need_mask & ~step.need_bits & event_bit_payer) != 0) continue;
         step.need_mask |= event_bit_payer;
@@ -113,7 +127,8 @@ void PlanBuilder::list_type(EventType type) {
   for (const auto& [measure, last] : last_index_) {
     const Measure& from = spec_.measures[static_cast<std::size_t>(measure)];
     if ((from.types & bit) == 0) continue;
-    plan.lasts.push_back({from.need_mask, from.need_bits, last_offsets_[last]});
+    plan.lasts.push_back(
+        {from.need_mask, from.need_bits, amount_test_of(from), last_offsets_[last]});
   }
   updates.last_end = static_cast<std::uint32_t>(plan.lasts.size());
   plan.types.push_back(updates);
@@ -127,7 +142,7 @@ void PlanBuilder::list_updates() {
 // sketch reads as if half a bit were unset. Rounded to hundredths, so that the last bits of a
 // logarithm never matter and no device needs one.
 std::uint32_t PlanBuilder::estimates_of(int bits) {
-  std::vector<double>& table = plan_.plan_.estimates;
+  std::vector<double>& table = plan_.estimates;
   const auto [found, is_new] = estimates_.emplace(bits, static_cast<std::uint32_t>(table.size()));
   if (is_new) {
     const double m = bits;
@@ -189,7 +204,7 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
     case FeatureKind::net:
       break;
   }
-  std::vector<std::int32_t>& operands = plan_.plan_.operands;
+  std::vector<std::int32_t>& operands = plan_.operands;
   const std::uint32_t begin = static_cast<std::uint32_t>(operands.size());
   operands.insert(operands.end(), feature.add.begin(), feature.add.end());
   for (const int other : feature.subtract) operands.push_back(~other);
@@ -197,38 +212,50 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
 }
 
 void PlanBuilder::list_reads() {
+  std::uint32_t column = 0;
   for (std::size_t f = 0; f < spec_.features.size(); ++f) {
-    plan_.plan_.reads.push_back(read_of(f));
     const Feature& feature = spec_.features[f];
-    if (feature.hidden) continue;
-    plan_.plan_.columns.push_back({static_cast<std::uint32_t>(f), feature.scale, feature.empty});
+    if (reads(feature)) plan_.reads.push_back(read_of(f));
+    if (writes(feature)) {
+      plan_.columns.push_back(
+          {static_cast<std::uint32_t>(f), column, feature.scale, feature.empty});
+    }
+    column += feature.hidden ? 0 : 1;
   }
 }
 
 void PlanBuilder::finish() {
-  const WindowPlan& plan = plan_.plan_;
-  WindowPlanView& view = plan_.view_;
-  view.rings = plan.rings.data();
-  view.groups = plan.groups.data();
-  view.shifts = plan.shifts.data();
-  view.types = plan.types.data();
-  view.ring_updates = plan.ring_updates.data();
-  view.updates = plan.updates.data();
-  view.members = plan.members.data();
-  view.lasts = plan.lasts.data();
-  view.reads = plan.reads.data();
-  view.operands = plan.operands.data();
-  view.columns = plan.columns.data();
-  view.estimates = plan.estimates.data();
-  view.ring_count = static_cast<std::uint32_t>(plan.rings.size());
-  view.read_count = static_cast<std::uint32_t>(plan.reads.size());
-  view.number_count = static_cast<std::uint32_t>(spec_.features.size());
-  view.column_count = static_cast<std::uint32_t>(plan.columns.size());
+  const WindowPlan& plan = plan_;
+  view_.rings = plan.rings.data();
+  view_.groups = plan.groups.data();
+  view_.shifts = plan.shifts.data();
+  view_.types = plan.types.data();
+  view_.ring_updates = plan.ring_updates.data();
+  view_.updates = plan.updates.data();
+  view_.members = plan.members.data();
+  view_.lasts = plan.lasts.data();
+  view_.amount_tests = plan.amount_tests.data();
+  view_.reads = plan.reads.data();
+  view_.operands = plan.operands.data();
+  view_.columns = plan.columns.data();
+  view_.estimates = plan.estimates.data();
+  view_.ring_count = static_cast<std::uint32_t>(plan.rings.size());
+  view_.read_count = static_cast<std::uint32_t>(plan.reads.size());
+  view_.number_count = static_cast<std::uint32_t>(spec_.features.size());
+  view_.column_count = static_cast<std::uint32_t>(plan.columns.size());
+}
+
+std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& merchants,
+                           const WindowPlanView& payers) {
   std::string text = "windows 1\n";  // the meaning of the rest; a change of bits raises it
-  for (const std::int32_t buckets : view.tier_buckets) text += fmt::format("{} ", buckets);
+  for (const std::int32_t buckets : merchants.tier_buckets) text += fmt::format("{} ", buckets);
+  if (payers.column_count != 0) {
+    text += "payers ";
+    for (const std::int32_t buckets : payers.tier_buckets) text += fmt::format("{} ", buckets);
+  }
   text += "\n";
-  for (const Feature& feature : spec_.features) text += canonical_text(spec_, feature);
-  plan_.fingerprint_ = sha256_hex(text);
+  for (const Feature& feature : spec.features) text += canonical_text(spec, feature);
+  return sha256_hex(text);
 }
 
 }  // namespace tidemark

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 
+#include "features/spec_measure.hpp"
 #include "features/spec_window.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/failure.hpp"
@@ -19,19 +20,6 @@
 
 namespace tidemark {
 namespace {
-
-constexpr std::uint32_t type_bit(EventType type) {
-  return 1U << static_cast<unsigned>(type);
-}
-
-template <typename Value, std::size_t N>
-std::optional<Value> look_up(const std::array<std::pair<std::string_view, Value>, N>& table,
-                             std::string_view name) {
-  for (const auto& [key, value] : table) {
-    if (key == name) return value;
-  }
-  return std::nullopt;
-}
 
 constexpr std::array<std::pair<std::string_view, FeatureKind>, 11> aggregates = {{
     {"count", FeatureKind::count},
@@ -45,13 +33,6 @@ constexpr std::array<std::pair<std::string_view, FeatureKind>, 11> aggregates = 
     {"active", FeatureKind::active},
     {"period_mean", FeatureKind::period_mean},
     {"since", FeatureKind::since},
-}};
-
-constexpr std::array<std::pair<std::string_view, std::uint8_t>, 4> event_bits = {{
-    {"night", event_bit_night},
-    {"weekend", event_bit_weekend},
-    {"certified", event_bit_certified},
-    {"payer", event_bit_payer},
 }};
 
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
@@ -81,95 +62,72 @@ class SpecReader {
     YamlMap top(root, origin_);
     spec_.name = top.text("spec");
     YamlMap measures = top.map("measures");
-    for (const std::string& name : measures.keys()) read_measure(name, measures.map(name));
+    for (const std::string& name : measures.keys()) {
+      spec_.measures.push_back(read_measure(name, measures.map(name)));
+    }
     measures.done();
     if (!top.has("features")) top.fail("features", "this setting is required");
-    for (const YAML::Node& node : top.list("features")) read_feature(node);
+    for (const YAML::Node& node : top.list("features")) read_family(node);
     if (spec_.features.empty()) top.fail("features", "a spec needs at least one feature");
     top.done();
     return std::move(spec_);
   }
 
  private:
-  void read_measure(const std::string& name, YamlMap map) {
-    Measure measure;
-    measure.name = name;
-    const std::string source = map.text("source");
-    if (source == "payments") {
-      measure.source = Source::payments;
-    } else if (source == "invoices") {
-      measure.source = Source::invoices;
-    } else if (source == "signals") {
-      measure.source = Source::signals;
-    } else if (source == "feedback") {
-      measure.source = Source::feedback;
-    } else {
-      map.fail("source", "'" + source + "' is none of payments, invoices, signals, feedback");
-    }
-    measure.types = read_types(map, types_of(measure.source));
-    measure.has_amount = map.has("value");
-    if (map.text("value", "amount") != "amount") map.fail("value", "only 'amount' can be a value");
-    if (measure.has_amount && !is_scored_source(measure.source)) {
-      map.fail("value", "events of " + source + " have no amount");
-    }
-    YamlMap where = map.map("where");
-    for (const std::string& fact : where.keys()) {
-      const auto bit = look_up(event_bits, fact);
-      if (!bit) continue;  // done() below refuses it
-      measure.need_mask |= *bit;
-      if (where.flag(fact, true)) measure.need_bits |= *bit;
-    }
-    where.done();
-    map.done();
-    spec_.measures.push_back(std::move(measure));
-  }
-
-  static std::uint32_t types_of(Source source) {
-    const auto range = [](EventType first, EventType last) {
-      return type_bit(last) * 2 - type_bit(first);
-    };
-    switch (source) {
-      case Source::payments:
-        return range(EventType::payment, EventType::payout);
-      case Source::invoices:
-        return range(EventType::issued, EventType::disputed);
-      case Source::signals:
-        return type_bit(EventType::signal);
-      case Source::feedback:
-        return range(EventType::fraud, EventType::appeal);
-      default:
-        return 0;
+  /// One feature, or one for each of `aggregates` and `windows`, whose words stand for
+  /// {aggregate} and {window} in its names.
+  void read_family(const YAML::Node& node) {
+    if (!node.IsMap()) YamlMap::fail_at(origin_, node, "a feature is a mapping");
+    YamlMap map(node, origin_, "feature");
+    for (const std::string& aggregate : variants(map, "aggregate")) {
+      for (const std::string& window : variants(map, "window")) {
+        aggregate_ = aggregate;
+        window_ = window;
+        read_feature(node);
+      }
     }
   }
 
-  // The types listed under `types`, all of `possible` when the key is absent.
-  std::uint32_t read_types(YamlMap& map, std::uint32_t possible) {
-    if (!map.has("types")) return (void)map.list("types"), possible;
-    std::uint32_t types = 0;
-    for (const YAML::Node& node : map.list("types")) {
-      std::uint32_t found = 0;
-      for (int t = 1; node.IsScalar() && t < event_type_count; ++t) {
-        const EventType type = static_cast<EventType>(t);
-        if (name_of(type) == node.Scalar()) found = type_bit(type) & possible;
+  /// The words under the plural of `key`; one empty word where there is none.
+  std::vector<std::string> variants(YamlMap& map, const std::string& key) {
+    if (!map.has(key + "s")) return {""};
+    if (map.has(key)) map.fail(key, "stands beside " + key + "s");
+    std::vector<std::string> words;
+    for (const YAML::Node& node : map.list(key + "s")) {
+      if (!node.IsScalar() || node.Scalar().empty()) {
+        YamlMap::fail_at(origin_, node, "expected a word");
       }
-      if (found == 0) {
-        YamlMap::fail_at(
-            origin_, node,
-            "'" + (node.IsScalar() ? node.Scalar() : "?") + "' is no event type of this source");
-      }
-      types |= found;
+      words.push_back(node.Scalar());
     }
-    if (types == 0) map.fail("types", "lists no type");
-    return types;
+    if (words.empty()) map.fail(key + "s", "lists nothing");
+    if (words.size() > 1 && map.text("name").find("{" + key + "}") == std::string::npos) {
+      map.fail("name",
+               "needs {" + key + "}: it names " + std::to_string(words.size()) + " features");
+    }
+    return words;
+  }
+
+  /// Text with the words of the family in it.
+  std::string filled(std::string text) const {
+    for (const auto& [mark, word] :
+         {std::pair<std::string_view, const std::string&>{"{aggregate}", aggregate_},
+          {"{window}", window_}}) {
+      for (std::size_t at = 0; !word.empty() && (at = text.find(mark, at)) != std::string::npos;
+           at += word.size()) {
+        text.replace(at, mark.size(), word);
+      }
+    }
+    return text;
   }
 
   void read_feature(const YAML::Node& node) {
-    if (!node.IsMap()) YamlMap::fail_at(origin_, node, "a feature is a mapping");
     Feature feature;
     feature.line = node.Mark().line + 1;
     feature.column = node.Mark().column + 1;
     YamlMap map(node, origin_, "feature");
-    feature.name = map.text("name");
+    map.list("aggregates");
+    map.list("windows");
+    feature.name = filled(map.text("name"));
     check_name(map, feature.name);
     feature.hidden = map.flag("hidden", false);
     feature.empty = static_cast<float>(
@@ -178,6 +136,7 @@ class SpecReader {
     for (const char* key : {"event", "aggregate", "ratio", "change", "difference", "net"}) {
       kinds += map.has(key) ? 1 : 0;
     }
+    kinds += aggregate_.empty() ? 0 : 1;
     if (kinds != 1) {
       map.fail("name",
                "'" + feature.name +
@@ -185,13 +144,14 @@ class SpecReader {
     }
     if (map.has("event")) {
       read_event_field(map, feature);
-    } else if (map.has("aggregate")) {
+    } else if (map.has("aggregate") || !aggregate_.empty()) {
       read_aggregate(map, feature);
     } else {
       read_derived(map, feature);
     }
     map.done();
     set_grain(feature);
+    set_entity(map, feature);
     spec_.features.push_back(std::move(feature));
   }
 
@@ -207,6 +167,35 @@ class SpecReader {
         feature.grain = std::max(feature.grain, part.grain);
       }
     }
+  }
+
+  /// A derived feature is read where its parts are.
+  void set_entity(const YamlMap& map, Feature& feature) {
+    for (const auto* list : {&feature.add, &feature.subtract}) {
+      for (const int index : *list) {
+        const Entity part = spec_.features[static_cast<std::size_t>(index)].entity;
+        if (part == Entity::event) continue;
+        if (feature.entity != Entity::event && feature.entity != part) {
+          map.fail("name", "'" + feature.name + "' mixes windows of the merchant and of the payer");
+        }
+        feature.entity = part;
+      }
+    }
+    if (feature.entity == Entity::payer && uses_calendar(feature)) {
+      map.fail("name", "'" + feature.name +
+                           "' mixes windows of the payer with the merchant's night or weekend");
+    }
+  }
+
+  /// Night and weekend are the merchant's, so a payer's record cannot tell them.
+  bool uses_calendar(const Feature& feature) const {
+    if (feature.kind == FeatureKind::event_bit) {
+      return (feature.bit & (event_bit_night | event_bit_weekend)) != 0;
+    }
+    return std::any_of(feature.add.begin(), feature.add.end(), [&](int index) {
+      const Feature& part = spec_.features[static_cast<std::size_t>(index)];
+      return part.entity == Entity::event && uses_calendar(part);
+    });
   }
 
   void check_name(YamlMap& map, const std::string& name) {
@@ -230,6 +219,7 @@ class SpecReader {
       feature.types = read_types(map, types_of(Source::payments) | types_of(Source::invoices));
     } else if (field == "history") {
       feature.kind = FeatureKind::history;
+      feature.entity = read_entity(map);
       read_time_unit(map, feature);
     } else if (const auto bit = look_up(event_bits, field)) {
       feature.kind = FeatureKind::event_bit;
@@ -247,7 +237,7 @@ class SpecReader {
   }
 
   void read_aggregate(YamlMap& map, Feature& feature) {
-    const std::string name = map.text("aggregate");
+    const std::string name = aggregate_.empty() ? map.text("aggregate") : aggregate_;
     const auto kind = look_up(aggregates, name);
     if (!kind) {
       map.fail("aggregate", "'" + name +
@@ -255,14 +245,16 @@ class SpecReader {
                                 "active, period_mean, since");
     }
     feature.kind = *kind;
-    const std::string of = map.text("of");
+    const std::string of = filled(map.text("of"));
     for (std::size_t m = 0; m < spec_.measures.size(); ++m) {
       if (spec_.measures[m].name == of) feature.measure = static_cast<int>(m);
     }
     if (feature.measure < 0) map.fail("of", "there is no measure '" + of + "'");
-    const bool has_amount = spec_.measures[static_cast<std::size_t>(feature.measure)].has_amount;
+    const Measure& measure = spec_.measures[static_cast<std::size_t>(feature.measure)];
+    const bool has_amount = measure.has_amount;
+    feature.entity = measure.entity;
     if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
-    read_feature_window(map, feature);
+    read_feature_window(map, window_, feature);
     bool uses_amount = false;
     switch (feature.kind) {
       case FeatureKind::count:
@@ -293,13 +285,13 @@ class SpecReader {
   }
 
   int operand(const YAML::Node& node) {
-    const auto found = node.IsScalar() ? names_.find(node.Scalar()) : names_.end();
+    const auto found = node.IsScalar() ? names_.find(filled(node.Scalar())) : names_.end();
     if (found != names_.end() && found->second < static_cast<int>(spec_.features.size())) {
       return found->second;
     }
     YamlMap::fail_at(
         origin_, node,
-        "'" + (node.IsScalar() ? node.Scalar() : "?") + "' is no feature above this one");
+        "'" + (node.IsScalar() ? filled(node.Scalar()) : "?") + "' is no feature above this one");
   }
 
   int scale_of(int feature) { return spec_.features[static_cast<std::size_t>(feature)].scale; }
@@ -353,6 +345,7 @@ class SpecReader {
   std::string origin_;
   FeatureSpec spec_;
   std::map<std::string, int> names_;  // to the feature's index
+  std::string aggregate_, window_;    // of the member of a family that is being read, or empty
 };
 
 }  // namespace

@@ -13,13 +13,19 @@
 
 namespace tidemark {
 
+/// Whose windows a number is read from: the merchant's, the payer's (card or buyer, at whatever
+/// merchant), or nobody's, as it is the event's own.
+enum class Entity : std::uint8_t { event, merchant, payer };
+
 /// Events that a feature looks at.
 struct Measure {
   std::string name;
+  Entity entity = Entity::merchant;
   Source source = Source::payments;
   std::uint32_t types = 0;     // bit per EventType
   std::uint8_t need_mask = 0;  // EventBit: which facts matter ...
   std::uint8_t need_bits = 0;  // ... and what they must be
+  AmountTest amount;           // and what their amount must be
   bool has_amount = false;     // of payments and invoices
 };
 
@@ -51,6 +57,7 @@ inline constexpr int grain_sketch = 100;
 struct Feature {
   std::string name;
   FeatureKind kind = FeatureKind::event_amount;
+  Entity entity = Entity::event;
   bool hidden = false;  // computed for others, no column
   float empty = 0;      // value where there is none
   int measure = -1;

@@ -29,8 +29,7 @@ struct Span {
   Unit unit{Tier::day, 0};
 };
 
-Span read_span(YamlMap& map, const std::string& key) {
-  const std::string text = map.text(key);
+Span read_span(const YamlMap& map, const std::string& key, const std::string& text) {
   Span span;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), span.count);
   const std::string_view name(end, text.data() + text.size());
@@ -47,8 +46,9 @@ Span read_span(YamlMap& map, const std::string& key) {
 }  // namespace
 
 // Short windows in hours are kept in minutes, so that 1h is the current minute and the 59 before.
-void read_feature_window(YamlMap& map, Feature& feature) {
-  const Span window = read_span(map, "window");
+void read_feature_window(YamlMap& map, const std::string& of_family, Feature& feature) {
+  const std::string text = of_family.empty() ? map.text("window") : of_family;
+  const Span window = read_span(map, of_family.empty() ? "window" : "windows", text);
   feature.tier = window.unit.tier;
   feature.length = window.count;
   if (window.unit.tier == Tier::hour && window.count <= 2) {
@@ -57,7 +57,8 @@ void read_feature_window(YamlMap& map, Feature& feature) {
   }
   if (feature.length < 1) map.fail("window", "a window has at least one bucket");
   if (map.has("delay")) {
-    const Span delay = read_span(map, "delay");
+    const std::string by = map.text("delay");
+    const Span delay = read_span(map, "delay", by == "{window}" ? text : by);
     const int bucket = tier_minutes[static_cast<std::size_t>(feature.tier)];
     if ((bucket == 0) != (delay.unit.minutes == 0)) {
       map.fail("delay", "months can only be delayed by months, and others not by months");

@@ -9,6 +9,6 @@ namespace tidemark {
 
 /// Reads `window` and `delay` into tier, length and delay. Throws UsageError where they do not fit
 /// a ring.
-void read_feature_window(YamlMap& map, Feature& feature);
+void read_feature_window(YamlMap& map, const std::string& of_family, Feature& feature);
 
 }  // namespace tidemark

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "features/merchant_table.hpp"
+#include "features/payer_table.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
 
@@ -23,7 +24,13 @@ struct Cost {
   std::uint32_t merchants_max = 0;
   std::uint64_t dedup_events_max = 0;
   MemoryPlan memory;
+  std::uint32_t payers_max = 0;
 };
+
+std::string_view name_of(Entity entity) {
+  if (entity == Entity::event) return "";
+  return entity == Entity::payer ? "payer" : "merchant";
+}
 
 std::string bytes_text(std::size_t bytes) {
   constexpr double mib = 1024.0 * 1024.0;
@@ -37,16 +44,17 @@ void print_json(const FeaturePlan& plan, const Cost& cost) {
   std::string out = "{\"features\":[";
   const char* comma = "";
   for (const FeatureInfo& info : plan.table()) {
-    out += fmt::format(
-        R"({}{{"name":"{}","formula":"{}","window":"{}","label":"{}","bytes_per_merchant":{}}})",
-        comma, info.name, info.formula, info.window, info.label, info.bytes_per_merchant);
+    out += fmt::format(R"({}{{"name":"{}","formula":"{}","entity":"{}","window":"{}","label":"{}",)"
+                       R"("bytes_per_key":{}}})",
+                       comma, info.name, info.formula, name_of(info.entity), info.window,
+                       info.label, info.bytes_per_key);
     comma = ",";
   }
   out += fmt::format(
       R"(],"fingerprint":"{}","bytes_per_merchant":{},"merchants_max":{},"dedup_events_max":{},)"
-      R"("merchants_bytes":{},"dedup_bytes":{}}})",
+      R"("merchants_bytes":{},"dedup_bytes":{},"bytes_per_payer":{},"payers_max":{}}})",
       plan.fingerprint(), plan.bytes_per_merchant(), cost.merchants_max, cost.dedup_events_max,
-      cost.memory.merchants_bytes, cost.memory.dedup_bytes);
+      cost.memory.merchants_bytes, cost.memory.dedup_bytes, bytes_per_payer(plan), cost.payers_max);
   fmt::print("{}\n", out);
 }
 
@@ -59,21 +67,21 @@ void print_table(const FeaturePlan& plan, const Cost& cost) {
     label = std::max(label, info.label.size());
   }
   const auto line = [&](std::string_view a, std::string_view b, std::string_view c,
-                        std::string_view d, std::string_view e) {
-    fmt::print("{:<{}}  {:<{}}  {:<{}}  {:<{}}  {:>5}\n", a, name, b, formula, c, window, d, label,
-               e);
+                        std::string_view d, std::string_view e, std::string_view f) {
+    fmt::print("{:<{}}  {:<{}}  {:<8}  {:<{}}  {:<{}}  {:>5}\n", a, name, b, formula, c, d, window,
+               e, label, f);
   };
-  line("name", "formula", "window", "label", "bytes");
+  line("name", "formula", "entity", "window", "label", "bytes");
   for (const FeatureInfo& info : plan.table()) {
-    line(info.name, info.formula, info.window, info.label,
-         info.bytes_per_merchant == 0 ? "" : std::to_string(info.bytes_per_merchant));
+    line(info.name, info.formula, name_of(info.entity), info.window, info.label,
+         info.bytes_per_key == 0 ? "" : std::to_string(info.bytes_per_key));
   }
   fmt::print(
       "\n{} features, fingerprint {}\n"
-      "Windows are read at the merchant's clock, just after the event: the current bucket and "
-      "those\n"
-      "before it. Minutes and hours are UTC's; days, weeks (from Monday) and months the "
-      "merchant's.\n"
+      "Windows are read at the clock of the merchant or payer, just after the event: the current "
+      "bucket\n"
+      "and those before it. Minutes and hours are UTC's; days, weeks (from Monday) and months the\n"
+      "merchant's, of payers those of the configured zone.\n"
       "Bytes are those that the feature adds to the ones above it; hidden features are not "
       "listed.\n"
       "\nmemory, per partition\n"
@@ -83,6 +91,9 @@ void print_table(const FeaturePlan& plan, const Cost& cost) {
       plan.table().size(), plan.fingerprint(), plan.bytes_per_merchant(), cost.merchants_max,
       bytes_text(cost.memory.merchants_bytes), cost.dedup_events_max,
       bytes_text(cost.memory.dedup_bytes));
+  if (!plan.has_payers()) return;
+  fmt::print("  {} bytes per payer x {} (capacity.payers_max) = {}\n", bytes_per_payer(plan),
+             cost.payers_max, bytes_text(bytes_per_payer(plan) * cost.payers_max));
 }
 
 void run(const Options& options) {
@@ -91,7 +102,8 @@ void run(const Options& options) {
   MerchantTableOptions table;
   table.merchants_max = config.merchants_max;
   table.dedup_events_max = config.dedup_events_max;
-  const Cost cost{config.merchants_max, config.dedup_events_max, memory_plan(*plan, table)};
+  const Cost cost{config.merchants_max, config.dedup_events_max, memory_plan(*plan, table),
+                  config.payers_max};
   if (options.json) {
     print_json(*plan, cost);
   } else {

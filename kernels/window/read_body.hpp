@@ -138,7 +138,8 @@ TIDEMARK_HD inline Fraction read_net(const WindowPlanView& plan, const ReadStep&
   return net;
 }
 
-/// Writes plan.column_count floats. `numbers` is scratch for plan.number_count fractions.
+/// Writes the plan's columns of the row `out`. `numbers` is scratch for plan.number_count
+/// fractions.
 TIDEMARK_HD inline void read_row(const WindowPlanView& plan, const ReadSource& from,
                                  Fraction* numbers, float* out) {
   for (std::uint32_t s = 0; s < plan.read_count; ++s) {
@@ -172,7 +173,8 @@ TIDEMARK_HD inline void read_row(const WindowPlanView& plan, const ReadSource& f
     Fraction number = numbers[column.number];
     if (column.scale > 0) number.den *= units;
     if (column.scale < 0) number.num *= units;
-    out[c] = number.den == 0 ? column.empty : static_cast<float>(number.num / number.den);
+    out[column.column] =
+        number.den == 0 ? column.empty : static_cast<float>(number.num / number.den);
   }
 }
 

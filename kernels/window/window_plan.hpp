@@ -1,6 +1,6 @@
-// The compiled layout of a merchant's record and the steps that fill and read it, as flat arrays.
-// features/ compiles a spec into it; window_body.hpp runs it on host and device. Immutable, read by
-// any thread. It holds no merchant and knows no names.
+// The compiled layout of the record of a merchant or payer and the steps that fill and read it, as
+// flat arrays. features/ compiles a spec into it; the *_body.hpp beside it run it on host and
+// device. Immutable, read by any thread. It holds no key and knows no names.
 #pragma once
 
 #include <cstdint>
@@ -40,11 +40,21 @@ struct WindowMember {
   bool active = false;
 };
 
-/// One accumulator that an event moves if (bits & need_mask) == need_bits.
+/// Which amounts a measure takes, in ten-thousandths of the major unit, so that it asks the same of
+/// every currency: from `least_e4`, below `below_e4`, a multiple of `multiple_e4`; 0 asks nothing.
+struct AmountTest {
+  std::int64_t least_e4 = 0;
+  std::int64_t below_e4 = 0;
+  std::int64_t multiple_e4 = 0;
+  bool operator==(const AmountTest&) const = default;
+};
+
+/// One accumulator that an event moves if (bits & need_mask) == need_bits and its amount passes.
 struct UpdateStep {
   Accumulator kind = Accumulator::count;
   std::uint8_t need_mask = 0, need_bits = 0;
   std::uint16_t sketch_words = 0;
+  std::uint16_t amount_test = 0;    // 0: none, else one more than its number
   std::uint32_t bucket_offset = 0;  // inside the bucket
   std::uint32_t member_begin = 0, member_end = 0;
 };
@@ -58,6 +68,7 @@ struct RingUpdate {
 /// Remembers the latest event time of a measure.
 struct LastStep {
   std::uint8_t need_mask = 0, need_bits = 0;
+  std::uint16_t amount_test = 0;  // as in UpdateStep
   std::uint32_t target_offset = 0;
 };
 
@@ -146,9 +157,10 @@ struct ReadStep {
   std::uint32_t a = 0, b = 0, c = 0;
 };
 
-/// A column: which number, its unit and what it is where there is none.
+/// A column: which number, its place in the row, its unit and what it is where there is none.
 struct ReadColumn {
   std::uint32_t number = 0;
+  std::uint32_t column = 0;
   std::int32_t scale = 0;  // 1 money, 0 count or ratio, -1 count per money
   float empty = 0;
 };
@@ -163,6 +175,7 @@ struct WindowPlanView {
   const UpdateStep* updates = nullptr;
   const WindowMember* members = nullptr;
   const LastStep* lasts = nullptr;
+  const AmountTest* amount_tests = nullptr;
   const ReadStep* reads = nullptr;
   const std::int32_t* operands = nullptr;
   const ReadColumn* columns = nullptr;
@@ -186,6 +199,7 @@ struct WindowPlan {
   std::vector<UpdateStep> updates;
   std::vector<WindowMember> members;
   std::vector<LastStep> lasts;
+  std::vector<AmountTest> amount_tests;
   std::vector<ReadStep> reads;
   std::vector<std::int32_t> operands;
   std::vector<ReadColumn> columns;

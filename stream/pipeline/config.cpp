@@ -143,6 +143,8 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   YamlMap capacity = root.map("capacity");
   config.merchants_max =
       static_cast<std::uint32_t>(capacity.integer("merchants_max", 1'000'000, 1, 1'000'000'000));
+  config.payers_max =
+      static_cast<std::uint32_t>(capacity.integer("payers_max", 10'000'000, 1, 1'000'000'000));
   config.dedup_events_max = static_cast<std::uint64_t>(
       capacity.integer("dedup_events_max", 50'000'000, 1, 10'000'000'000));
   config.value_bytes_max =

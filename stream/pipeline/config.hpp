@@ -27,6 +27,7 @@ struct Config {
   int merge_idle_ms = 0;
 
   std::uint32_t merchants_max = 0;     // per partition
+  std::uint32_t payers_max = 0;        // of one order of events
   std::uint64_t dedup_events_max = 0;  // ids remembered per partition
   std::size_t value_bytes_max = 0;     // a larger input value is a dead letter
 

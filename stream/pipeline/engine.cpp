@@ -59,7 +59,7 @@ Engine::~Engine() = default;
 std::unique_ptr<Lane> Engine::make_lane(int partition) const {
   const MerchantTableOptions options{config_.merchants_max, config_.dedup_events_max,
                                      config_.dedup_horizon_ms, config_.zone};
-  return std::make_unique<Lane>(partition, release_.plan, options,
+  return std::make_unique<Lane>(partition, release_.plan, options, config_.payers_max,
                                 std::chrono::milliseconds(config_.merge_idle_ms));
 }
 
@@ -111,6 +111,11 @@ void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
   segmenter_->run(rows.slot, lane.table.size(), s.segments);
   s.matrix.resize(scored, release_.plan->names().size());
   lane.table.apply(rows, s.segments, s.matrix_row, s.matrix, pool_);
+  if (lane.payers) {
+    lane.payers->admit(rows, s.payer_slots);
+    segmenter_->run(s.payer_slots, lane.payers->size(), s.payer_segments);
+    lane.payers->apply(rows, s.payer_slots, s.payer_segments, s.matrix_row, s.matrix, pool_);
+  }
   if (out.rows) out.rows(rows, s.matrix_row, s.matrix);
   score(scored, true);
   decide(lane, rows);

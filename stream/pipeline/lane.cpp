@@ -52,6 +52,7 @@ std::uint64_t Lane::state_hash() {
   }
   touched_.clear();
   std::uint64_t hash = merchants_hash_;
+  if (payers) hash += payers->state_hash();
   const std::int64_t tick = tick_ms.value_or(no_time);
   hash = mix(hash, &tick, sizeof tick);
   hash += frozen ? 0x9e3779b97f4a7c15ULL : 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "features/merchant_table.hpp"
+#include "features/payer_table.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/data/decision.hpp"
 #include "stream/kafka/journal.hpp"
@@ -30,12 +31,17 @@ struct Overlay {
 
 class Lane {
  public:
-  Lane(int partition, std::shared_ptr<const FeaturePlan> plan, const MerchantTableOptions& options,
+  Lane(int partition, const std::shared_ptr<const FeaturePlan>& plan,
+       const MerchantTableOptions& options, std::uint32_t payers_max,
        std::chrono::milliseconds merge_idle)
       : partition_(partition),
         default_zone_(find_zone(options.default_zone)),
         merge(merge_idle),
-        table(std::move(plan), options) {}
+        table(plan, options) {
+    if (plan->has_payers()) {
+      payers.emplace(plan, PayerTableOptions{payers_max, options.default_zone});
+    }
+  }
 
   int partition() const { return partition_; }
 
@@ -74,6 +80,7 @@ class Lane {
  public:
   SourceMerge merge;
   MerchantTable table;
+  std::optional<PayerTable> payers;                    // where the spec has payer features
   std::vector<DecisionState> decisions;                // [slot]
   std::optional<std::int64_t> tick_ms;                 // the last tick that was passed
   bool frozen = false;                                 // all merchants, by control event

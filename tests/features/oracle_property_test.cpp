@@ -23,6 +23,12 @@ measures:
   known: {source: payments, where: {payer: true}}
   bills: {source: invoices, value: amount}
   frauds: {source: feedback, types: [fraud]}
+  large: {source: payments, where: {amount_from: 2500, weekend: true}, value: amount}
+  round: {source: payments, where: {amount_below: 9000.5, amount_multiple_of: 0.05}}
+  paid: {entity: payer, source: payments, types: [payment], value: amount}
+  paid_back: {entity: payer, source: payments, types: [refund], value: amount}
+  paid_large: {entity: payer, source: payments, where: {amount_from: 5000, night: false}}
+  bought: {entity: payer, source: invoices, where: {certified: true}, value: amount}
   signals: {source: signals}
 features:
   - {name: amount, event: amount}
@@ -62,6 +68,20 @@ features:
   - {name: kept_share, ratio: [kept, pay_3m]}
   - {name: over_mean, ratio: [amount, mean_24h]}
   - {name: per_event, ratio: [frauds_28d, pay_3m]}
+  - {name: "large_{aggregate}_{window}", aggregates: [count, max], of: large, windows: [2h, 30d]}
+  - {name: since_large, aggregate: since, of: large, unit: h}
+  - {name: round_9d, aggregate: count, of: round, window: 9d}
+  - {name: "paid_{aggregate}_{window}", aggregates: [count, sum, mean, max, min, stddev], of: paid,
+     windows: [1h, 1d, 7d, 2mo], empty: -7}
+  - {name: "paid_before_{window}", aggregate: sum, of: paid, windows: [3d, 7d], delay: "{window}"}
+  - {name: paid_back, aggregate: sum, of: paid_back, window: 30d, hidden: true}
+  - {name: paid_back_share, ratio: [paid_back, paid_sum_2mo], empty: 0}
+  - {name: since_paid_large, aggregate: since, of: paid_large, unit: h}
+  - {name: bought_40d, aggregate: sum, of: bought, window: 40d, delay: 3d}
+  - {name: payer_history, event: history, entity: payer, unit: d}
+  - {name: "over_paid_{window}", ratio: [amount, "paid_mean_{window}"], windows: [1d, 7d]}
+  - {name: from_paid, difference: [amount, paid_mean_7d]}
+  - {name: sigmas, ratio: [from_paid, paid_stddev_7d]}
 )";
 
 constexpr std::string_view zones[] = {"UTC",
@@ -156,7 +176,7 @@ void expect_no_difference(const std::shared_ptr<const FeaturePlan>& plan, const 
   options.default_zone = "Europe/Berlin";
   const Stream stream = random_stream(shape);
   MerchantTable table(plan, options);
-  const TableRun run = run_table(table, stream.batch, sizes, threads);
+  const TableRun run = run_table(table, stream.batch, sizes, threads, options.default_zone);
   FeatureOracle oracle(plan, options);
   for (std::size_t row = 0; row < stream.batch.rows(); ++row) {
     const FeatureOracle::Row truth = oracle.next(stream.batch, row);
@@ -207,6 +227,7 @@ RC_GTEST_PROP(OracleProperty, StateIsTheSameForAnySplitThreadsAndCapacity, ()) {
   const TableRun second = run_table(other, stream.batch, sizes, 3);
   RC_ASSERT(first.outcome == second.outcome);
   RC_ASSERT(first.hashes == second.hashes);
+  RC_ASSERT(first.payers_hash == second.payers_hash);
   for (const auto& [row, features] : first.features) {
     RC_ASSERT(bits_of(features) == bits_of(second.features.at(row)));
   }

@@ -76,6 +76,12 @@ TEST(Spec, RefusesBadMeasures) {
   const std::map<std::string, std::string> bad = {
       {"{source: orders}", "orders"},
       {"{source: payments, types: [issued]}", "issued"},
+      {"{source: payments, entity: shop}", "none of merchant, payer"},
+      {"{source: feedback, entity: payer}", "name no payer"},
+      {"{source: signals, where: {amount_from: 5}}", "no amount"},
+      {"{source: payments, where: {amount_from: 5, amount_below: 5}}", "no amount would pass"},
+      {"{source: payments, where: {amount_from: -1}}", "above 0"},
+      {"{source: payments, where: {amount_multiple_of: 0.00001}}", "4 decimals"},
       {"{source: payments, types: []}", "no type"},
       {"{source: signals, value: amount}", "no amount"},
       {"{source: payments, value: price}", "amount"},

@@ -10,12 +10,14 @@
 #include <bit>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "features/merchant_table.hpp"
 #include "features/oracle.hpp"
+#include "features/payer_table.hpp"
 #include "kernels/base/currency.hpp"
 #include "kernels/data/event_batch.hpp"
 #include "kernels/window/segment.hpp"
@@ -94,15 +96,21 @@ struct TableRun {
   std::vector<Outcome> outcome;
   std::map<std::size_t, std::vector<float>> features;
   std::map<std::string, std::uint64_t> hashes;
+  std::uint64_t payers_hash = 0;
 };
 
-/// Runs `stream` through `table` in batches of the given sizes, the last repeated.
+/// Runs `stream` through `table`, and payers of its own where the plan has them, in batches of the
+/// given sizes, the last repeated.
 inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
-                          const std::vector<std::size_t>& sizes, int threads) {
+                          const std::vector<std::size_t>& sizes, int threads,
+                          const std::string& zone = "UTC") {
   TableRun run;
   ThreadPool pool(threads);
   const auto segmenter = make_segmenter(Backend::cpu);
   const std::size_t columns = table.plan().names().size();
+  std::optional<PayerTable> payers;
+  if (table.plan().has_payers())
+    payers.emplace(table.plan().shared_from_this(), PayerTableOptions{50, zone});
   std::size_t turn = 0;
   for (std::size_t first = 0; first < stream.rows();) {
     const std::size_t size = sizes[std::min(turn++, sizes.size() - 1)];
@@ -120,6 +128,13 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
     FeatureMatrix matrix;
     matrix.resize(scored, columns);
     table.apply(batch, segments, matrix_row, matrix, pool);
+    if (payers) {
+      std::vector<std::uint32_t> slots;
+      payers->admit(batch, slots);
+      Segments of_payers;
+      segmenter->run(slots, payers->size(), of_payers);
+      payers->apply(batch, slots, of_payers, matrix_row, matrix, pool);
+    }
     for (std::size_t row = 0; row < count; ++row) {
       run.outcome.push_back(batch.outcome[row]);
       if (batch.slot[row] != no_slot && batch.source[row] == Source::merchants) {
@@ -134,6 +149,7 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
   for (std::uint32_t slot = 0; slot < table.size(); ++slot) {
     run.hashes[std::string(table.merchant_id(slot))] = table.hash(slot);
   }
+  if (payers) run.payers_hash = payers->state_hash();
   return run;
 }
 

@@ -1,0 +1,57 @@
+// What the oracle remembers: lists of events. Shared by its two sources, not for other folders.
+#pragma once
+
+#include <absl/time/civil_time.h>
+#include <absl/time/time.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "features/oracle.hpp"
+
+namespace tidemark {
+
+/// Buckets are numbered so that later ones have larger numbers; only differences matter. `day` is
+/// the local day.
+std::int64_t oracle_bucket(Tier tier, std::int64_t time_ms, const absl::CivilDay& day);
+
+/// An accepted event, with the calendar of the zone in force when it came.
+struct OracleEvent {
+  std::string event_id;
+  Source source = Source::payments;
+  EventType type = EventType::none;
+  std::int64_t time_ms = 0;
+  std::int64_t amount_minor = 0;
+  std::uint64_t payer_hash = 0;
+  absl::CivilDay day;
+  std::uint8_t bits = 0;
+};
+
+/// All that a merchant did, or a payer.
+struct OracleHistory {
+  std::vector<OracleEvent> events;
+  absl::TimeZone zone;
+  CurrencyCode first_currency = 0, profile_currency = 0;
+  std::int64_t clock_ms = 0;
+  absl::CivilDay clock_day;
+  CurrencyCode currency() const {
+    return profile_currency != 0 ? profile_currency : first_currency;
+  }
+  void take(OracleEvent event) {
+    const bool first = events.empty();
+    clock_ms = first ? event.time_ms : std::max(clock_ms, event.time_ms);
+    clock_day = first ? event.day : std::max(clock_day, event.day);
+    events.push_back(std::move(event));
+  }
+};
+
+/// The moment a history is read at, and the event that it is read for, if any.
+struct OracleReading {
+  const OracleHistory* history = nullptr;
+  std::int64_t clock_ms = 0;
+  absl::CivilDay clock_day;
+  const OracleEvent* event = nullptr;
+};
+
+}  // namespace tidemark

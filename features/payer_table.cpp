@@ -1,0 +1,122 @@
+// See payer_table.hpp.
+#include "features/payer_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "features/state_hash.hpp"
+#include "kernels/base/failure.hpp"
+
+namespace tidemark {
+namespace {
+
+// Beside the record: an index entry at its emptiest (load 1/4), the id, the hash, the mark.
+constexpr std::size_t overhead_bytes = 4 * sizeof(SlotIndex::Entry) + 2 * sizeof(std::uint64_t) + 5;
+
+}  // namespace
+
+std::size_t bytes_per_payer(const FeaturePlan& plan) {
+  return plan.has_payers() ? plan.payer_windows().record_bytes + overhead_bytes : 0;
+}
+
+void write_no_payer(const FeaturePlan& plan, std::span<float> row) {
+  const WindowPlanView& payers = plan.payer_windows();
+  for (std::uint32_t c = 0; c < payers.column_count; ++c) {
+    row[payers.columns[c].column] = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
+PayerTable::PayerTable(std::shared_ptr<const FeaturePlan> plan, const PayerTableOptions& options)
+    : plan_(std::move(plan)),
+      view_(plan_->payer_windows()),
+      options_(options),
+      zone_(find_zone(options.default_zone)),
+      records_(view_.record_bytes) {
+  if (zone_ == nullptr) {
+    throw UsageError(fmt::format("default time zone '{}' is not in the machine's IANA data",
+                                 options.default_zone));
+  }
+}
+
+std::uint32_t PayerTable::slot_of(std::uint64_t payer_hash) {
+  std::uint32_t slot = index_.find(payer_hash, [](std::uint32_t) { return true; });
+  if (slot != no_slot) return slot;
+  slot = size();
+  if (slot == options_.payers_max) {
+    throw RunError(
+        fmt::format("the payer table is full: capacity.payers_max is {}; raise it (one more payer "
+                    "takes {} bytes)",
+                    options_.payers_max, bytes_per_payer(*plan_)));
+  }
+  if (slot % RecordPages::page_records == 0) records_.add_page();
+  hashes_.push_back(payer_hash);
+  is_touched_.push_back(0);
+  state_hashes_.push_back(0);
+  index_.insert(payer_hash, slot);
+  return slot;
+}
+
+void PayerTable::admit(const EventBatch& batch, std::vector<std::uint32_t>& slots) {
+  constexpr std::size_t ahead = 16;
+  slots.assign(batch.rows(), no_slot);
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    if (row + ahead < batch.rows()) index_.prefetch(batch.payer_hash[row + ahead]);
+    if (batch.outcome[row] != Outcome::scored || batch.payer_hash[row] == 0) continue;
+    const std::uint32_t slot = slot_of(batch.payer_hash[row]);
+    slots[row] = slot;
+    if (is_touched_[slot] != 0) continue;
+    is_touched_[slot] = 1;
+    touched_.push_back(slot);
+  }
+}
+
+void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> slots,
+                       const Segments& segments, std::span<const std::uint32_t> matrix_row,
+                       FeatureMatrix& matrix, ThreadPool& pool) {
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    if (slots[row] != no_slot || matrix_row[row] == UINT32_MAX) continue;
+    write_no_payer(*plan_, matrix.row(matrix_row[row]));
+  }
+  const WindowPass pass{view_, records_, batch, slots, segments};
+  pass.run(pool, scratch_,
+           [&](unsigned char* record, std::span<const std::uint32_t> rows, Fraction* numbers) {
+             RecordHead& head = field_at<RecordHead>(record, 0);
+             if (head.first_currency == 0) {
+               head.first_currency = batch.currency[rows.front()];
+               head.exponent = exponent_of(head.first_currency);
+               head.zone = zone_->id();
+             }
+             for (const std::uint32_t row : rows) {
+               const std::span<float> out = matrix.row(matrix_row[row]);
+               if (batch.currency[row] != head.first_currency) {
+                 write_no_payer(*plan_, out);
+                 continue;
+               }
+               const WindowEvent event = window_event(batch, row);
+               const EventPlace place = place_of(event, zone_->view());
+               apply_event(view_, record, event, place);
+               read_row(view_, {record, &event, place.bits}, numbers, out.data());
+             }
+           });
+}
+
+std::uint64_t PayerTable::state_hash() {
+  // A sum does not depend on the order of payers, so one that changed is taken out and put in.
+  for (const std::uint32_t slot : touched_) {
+    StateHash hash;
+    hash.add_value(hashes_[slot]);
+    RecordHead head = field_at<RecordHead>(records_.at(slot), 0);
+    head.zone = 0;
+    hash.add_value(head);
+    hash.add(records_.at(slot) + sizeof(RecordHead), view_.record_bytes - sizeof(RecordHead));
+    states_hash_ += hash.value - state_hashes_[slot];
+    state_hashes_[slot] = hash.value;
+    is_touched_[slot] = 0;
+  }
+  touched_.clear();
+  return states_hash_;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,72 @@
+// The payers of one order of events: windows over what each pays, at whatever merchant. A payer is
+// the 64-bit hash of its id. Owned by one lane; admit() runs on the lane's thread, apply() spreads
+// over a pool. It decides no outcome: it sees what the merchant table has scored.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "features/plan.hpp"
+#include "features/record_pages.hpp"
+#include "features/slot_index.hpp"
+#include "features/window_pass.hpp"
+#include "kernels/base/civil_time.hpp"
+
+namespace tidemark {
+
+struct PayerTableOptions {
+  std::uint32_t payers_max = 0;      // capacity.payers_max
+  std::string default_zone = "UTC";  // IANA name of the zone of every payer's days
+};
+
+class PayerTable {
+ public:
+  /// `plan` must have payer features. Throws UsageError for a zone that does not exist.
+  PayerTable(std::shared_ptr<const FeaturePlan> plan, const PayerTableOptions& options);
+
+  /// Serial, in sequence order. Finds or makes the payer of every scored row that names one, and
+  /// writes its slot to slots[row]; no_slot for the others. Throws RunError when the table is full,
+  /// naming the setting.
+  void admit(const EventBatch& batch, std::vector<std::uint32_t>& slots);
+
+  /// Parallel over payers: brings the rows of `segments` (made of `slots`) into their payers'
+  /// windows, in order, and writes the payer features of row r, just after it, to matrix row
+  /// matrix_row[r]. They are NaN where there is no payer, or where the event is in another
+  /// currency than the payer's first: such an event is in none of its windows.
+  void apply(const EventBatch& batch, std::span<const std::uint32_t> slots,
+             const Segments& segments, std::span<const std::uint32_t> matrix_row,
+             FeatureMatrix& matrix, ThreadPool& pool);
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
+  /// Of all payers' states, independent of slots, capacity and batch split. Costs one hash for each
+  /// payer that has paid since the last call.
+  std::uint64_t state_hash();
+  std::size_t bytes() const { return records_.bytes() + index_.bytes(); }
+
+ private:
+  std::uint32_t slot_of(std::uint64_t payer_hash);
+
+  std::shared_ptr<const FeaturePlan> plan_;
+  const WindowPlanView& view_;
+  PayerTableOptions options_;
+  const Zone* zone_ = nullptr;
+  SlotIndex index_;
+  RecordPages records_;
+  std::vector<std::uint64_t> hashes_;  // [slot] of the payer's id
+  std::vector<std::uint32_t> touched_;
+  std::vector<std::uint8_t> is_touched_;     // [slot]
+  std::vector<std::uint64_t> state_hashes_;  // [slot]
+  std::uint64_t states_hash_ = 0;
+  WindowPass::Scratch scratch_;
+};
+
+/// Bytes that one more payer takes.
+std::size_t bytes_per_payer(const FeaturePlan& plan);
+/// Sets the payer features of a row of the matrix to NaN.
+void write_no_payer(const FeaturePlan& plan, std::span<float> row);
+
+}  // namespace tidemark

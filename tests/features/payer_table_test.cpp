@@ -1,0 +1,107 @@
+// Payers beside merchants: whose event is in whose windows, and what a row says without a payer.
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "kernels/base/failure.hpp"
+#include "tests/features/stream_builder.hpp"
+
+namespace tidemark::test {
+namespace {
+
+constexpr std::string_view spec = R"(spec: payers
+measures:
+  got: {source: payments, types: [payment], value: amount}
+  paid: {entity: payer, source: payments, types: [payment], value: amount}
+features:
+  - {name: got, aggregate: sum, of: got, window: 30d}
+  - {name: paid, aggregate: sum, of: paid, window: 30d, empty: -1}
+  - {name: paid_mean, aggregate: mean, of: paid, window: 1d, delay: 1d, empty: -1}
+)";
+
+class Payers : public testing::Test {
+ protected:
+  void pay(const std::string& payer, const std::string& merchant, std::int64_t amount_minor,
+           const std::string& currency = "CNY") {
+    Line line;
+    line.payer = payer;
+    line.merchant = merchant;
+    line.amount_minor = amount_minor;
+    line.currency = currency;
+    line.time_ms = april_ms + static_cast<std::int64_t>(stream_.batch.rows()) * minute_ms;
+    stream_.add(line);
+  }
+  /// Columns of the last row, for every split of the stream into batches.
+  std::vector<float> last_row() {
+    std::vector<float> row;
+    for (const std::size_t size : {1, 2, 1000}) {
+      MerchantTable table(plan_, small_options());
+      const TableRun run = run_table(table, stream_.batch, {size}, 2);
+      const std::vector<float>& now = run.features.at(stream_.batch.rows() - 1);
+      if (!row.empty()) {
+        EXPECT_EQ(bits_of(row), bits_of(now));
+      }
+      row = now;
+    }
+    return row;
+  }
+
+  Stream stream_;
+  std::shared_ptr<const FeaturePlan> plan_ = FeaturePlan::parse(spec, "payers");
+};
+
+TEST_F(Payers, WindowsGoAcrossMerchants) {
+  pay("p", "m-1", 100);
+  pay("p", "m-2", 200);
+  pay("q", "m-2", 5000);
+  pay("p", "m-2", 400);
+  const auto row = last_row();
+  EXPECT_EQ(row[0], 56);
+  EXPECT_EQ(row[1], 7);
+  EXPECT_EQ(row[2], -1) << "an empty window of a payer that there is";
+}
+
+TEST_F(Payers, EventsWithoutPayerShareNothing) {
+  pay("", "m-1", 100);
+  pay("", "m-1", 200);
+  const auto row = last_row();
+  EXPECT_EQ(row[0], 3);
+  EXPECT_TRUE(std::isnan(row[1])) << "also where the spec gives a value for an empty window";
+  EXPECT_TRUE(std::isnan(row[2]));
+}
+
+TEST_F(Payers, AnotherCurrencyIsInNoWindow) {
+  pay("p", "m-1", 100);
+  pay("p", "m-2", 700, "EUR");
+  EXPECT_TRUE(std::isnan(last_row()[1]));
+  pay("p", "m-1", 200);
+  EXPECT_EQ(last_row()[1], 3);
+}
+
+TEST_F(Payers, WhatIsNotScoredIsNotPaid) {
+  pay("p", "m-1", 100);
+  Line twice;
+  twice.id = "e-0";
+  twice.payer = "p";
+  twice.time_ms = april_ms;
+  stream_.add(twice);  // a duplicate of the first
+  pay("p", "m-1", 300);
+  EXPECT_EQ(last_row()[1], 4);
+}
+
+TEST_F(Payers, AFullTableNamesItsSetting) {
+  pay("p", "m", 1);
+  pay("q", "m", 1);
+  PayerTable payers(plan_, {1, "UTC"});
+  for (std::size_t row = 0; row < 2; ++row) stream_.batch.outcome[row] = Outcome::scored;
+  std::vector<std::uint32_t> slots;
+  try {
+    payers.admit(stream_.batch, slots);
+    FAIL();
+  } catch (const RunError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("capacity.payers_max is 1"));
+  }
+}
+
+}  // namespace
+}  // namespace tidemark::test
