@@ -97,3 +97,18 @@ def test_a_second_instance_fences_the_first(broker, tmp_path):
             second.process.send_signal(signal.SIGTERM)
             assert second.process.wait(30) == 0, second.words()
     assert len(kafka.values(deployment.outputs("verdicts")["verdicts"])) == 1
+
+
+def test_serve_refuses_payers(broker, tmp_path):
+    """A partition is a merchant's: it does not see all that a payer does."""
+    spec = tmp_path / "features.yaml"
+    spec.write_text(
+        "spec: payers\nmeasures:\n  paid: {entity: payer, source: payments, value: amount}\n"
+        "features:\n  - {name: paid_7d, aggregate: sum, of: paid, window: 7d}\n"
+    )
+    deployment = kafka.Deployment(broker, tmp_path, inputs="payers-")
+    deployment.create_topics(partitions=1)
+    serve = deployment.serve(f"features.spec={spec}")
+    serve.process.communicate(timeout=60)
+    assert serve.process.returncode == 2
+    assert "keyed by merchant" in serve.words().strip().splitlines()[-1]
