@@ -101,6 +101,8 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
   if (scored && merchant.first_currency == 0) merchant.first_currency = batch.currency[row];
   if ((batch.flags[row] & flag_certified) != 0) event.bits |= event_bit_certified;
   if (event.payer_hash != 0) event.bits |= event_bit_payer;
+  if (batch.invoice_hash[row] != 0) event.bits |= event_bit_invoice;
+  if (batch.order_hash[row] != 0) event.bits |= event_bit_order;
   merchant.take(std::move(event));
   if (!scored) return {Outcome::applied, {}};
   return read_scored(batch, row, merchant);

@@ -6,6 +6,7 @@
 
 #include "features/oracle_history.hpp"
 #include "kernels/base/currency.hpp"
+#include "kernels/base/exp_log.hpp"
 #include "kernels/window/event_body.hpp"
 #include "kernels/window/read_body.hpp"
 
@@ -35,6 +36,7 @@ struct Inside {
   std::map<std::int64_t, Wide> squares_by_bucket;
   std::vector<std::int64_t> amounts;
   std::set<std::uint32_t> payer_bits;
+  std::map<std::uint32_t, std::map<std::int64_t, std::int64_t>> paid_by_cell;
 
   void add(const OracleEvent& event, std::int64_t bucket, const Feature& feature) {
     const std::int64_t amount = std::min(event.amount_minor, bucket_sum_max);
@@ -46,8 +48,13 @@ struct Inside {
                             Wide{1} << 120);
     amounts.push_back(amount);
     if (event.payer_hash == 0) return;
-    const auto words = static_cast<std::uint32_t>(feature.sketch_bits) / 64;
-    payer_bits.insert(sketch_bit(event.payer_hash, words));
+    payer_bits.insert(
+        payer_place(event.payer_hash, static_cast<std::uint32_t>(feature.sketch_bits)));
+    if (feature.cells == 0) return;
+    const std::uint32_t cell =
+        payer_place(event.payer_hash, static_cast<std::uint32_t>(feature.cells));
+    std::int64_t& paid = paid_by_cell[cell][bucket];
+    paid = std::min(paid + amount, bucket_sum_max);
   }
   std::int64_t count() const {
     std::int64_t all = 0;
@@ -75,6 +82,31 @@ double estimate_of(int bits, std::size_t set) {
   return std::round(100.0 * bits * std::log(bits / unset)) / 100.0;
 }
 
+/// The amount that the share `below` of all reaches, as the middle of its part of an octave.
+Fraction quantile_of(const Feature& feature, std::vector<std::int64_t> amounts) {
+  if (amounts.empty()) return {};
+  std::sort(amounts.begin(), amounts.end());
+  std::size_t n = 1;
+  while (static_cast<double>(n) < feature.below * static_cast<double>(amounts.size())) ++n;
+  const std::int64_t amount = std::min(amounts[n - 1], (std::int64_t{1} << histogram_octaves) - 1);
+  if (amount == 0) return {0.0, 1.0};
+  const double parts = (feature.cells - 1) / static_cast<int>(histogram_octaves);
+  const double octave = std::exp2(std::floor(std::log2(static_cast<double>(amount))));
+  const double part = std::floor((static_cast<double>(amount) - octave) * parts / octave);
+  return {octave * (2 * parts + 2 * part + 1), 2 * parts};
+}
+
+Fraction concentration_of(const Feature& feature, const Inside& inside) {
+  std::vector<double> sums(static_cast<std::size_t>(feature.cells));
+  for (const auto& [cell, buckets] : inside.paid_by_cell) {
+    for (const auto& [bucket, sum] : buckets) sums[cell] += static_cast<double>(sum);
+  }
+  double all = 0, squares = 0;
+  for (const double sum : sums) all += sum, squares += sum * sum;
+  if (feature.kind == FeatureKind::herfindahl) return {squares, all * all};
+  return {*std::max_element(sums.begin(), sums.end()), all};
+}
+
 Fraction window_value(const Feature& feature, const Inside& inside) {
   const double count = static_cast<double>(inside.count());
   const double sum = static_cast<double>(inside.sum());
@@ -99,6 +131,11 @@ Fraction window_value(const Feature& feature, const Inside& inside) {
       if (inside.amounts.empty()) return {};
       return {static_cast<double>(*std::max_element(inside.amounts.begin(), inside.amounts.end())),
               1.0};
+    case FeatureKind::quantile:
+      return quantile_of(feature, inside.amounts);
+    case FeatureKind::largest_share:
+    case FeatureKind::herfindahl:
+      return concentration_of(feature, inside);
     case FeatureKind::distinct:
       return {estimate_of(feature.sketch_bits, inside.payer_bits.size()), 1.0};
     case FeatureKind::active:
@@ -139,6 +176,12 @@ class Reader {
       case FeatureKind::history:
       case FeatureKind::since:
         return time_since(feature);
+      case FeatureKind::longest_gap:
+      case FeatureKind::streak:
+        return run_length(feature, inside(feature));
+      case FeatureKind::decayed_count:
+      case FeatureKind::decayed_sum:
+        return decayed(feature);
       default:
         return window_value(feature, inside(feature));
     }
@@ -164,6 +207,68 @@ class Reader {
       if (found.den == 0 || better) found = age;
     }
     return found;
+  }
+
+  /// Buckets one by one, from the newest of the window.
+  Fraction run_length(const Feature& feature, const Inside& inside) const {
+    const auto& values = feature.of_amount ? inside.sum_by_bucket : inside.count_by_bucket;
+    const std::int64_t newest =
+        oracle_bucket(feature.tier, at_.clock_ms, at_.clock_day) - feature.delay;
+    const Wide unit = feature.of_amount ? static_cast<Wide>(std::pow(10, 4 - exponent_)) : 1;
+    const auto reached = [&](std::int64_t bucket) {
+      const auto found = values.find(bucket);
+      const std::int64_t value = found == values.end() ? 0 : found->second;
+      return static_cast<Wide>(value) * unit >= static_cast<Wide>(feature.mark);
+    };
+    if (feature.kind == FeatureKind::streak) {
+      int streak = 0;
+      while (streak < feature.length && reached(newest - streak)) ++streak;
+      return {static_cast<double>(streak), 1.0};
+    }
+    if (values.empty()) return {};
+    std::int64_t longest = 0, later = newest + 1;
+    for (auto active = values.rbegin(); active != values.rend(); ++active) {
+      longest = std::max(longest, later - active->first - 1);
+      later = active->first;
+    }
+    return {static_cast<double>(longest), 1.0};
+  }
+
+  /// Event by event in the order of arrival, as the clock moves and each is added.
+  Fraction decayed(const Feature& feature) const {
+    std::int64_t value = 0, clock_ms = 0;
+    absl::CivilDay clock_day;
+    bool first = true;
+    const auto move_clock = [&](std::int64_t time_ms, const absl::CivilDay& day) {
+      const std::int64_t before = oracle_bucket(feature.tier, clock_ms, clock_day);
+      clock_ms = first ? time_ms : std::max(clock_ms, time_ms);
+      clock_day = first ? day : std::max(clock_day, day);
+      if (!first) {
+        value = decay(feature, value, oracle_bucket(feature.tier, clock_ms, clock_day) - before);
+      }
+      first = false;
+    };
+    for (const OracleEvent& event : at_.history->events) {
+      move_clock(event.time_ms, event.day);
+      if (!is_measured(feature, event)) continue;
+      const std::int64_t age = oracle_bucket(feature.tier, clock_ms, clock_day) -
+                               oracle_bucket(feature.tier, event.time_ms, event.day);
+      const std::int64_t amount =
+          feature.of_amount ? std::min(event.amount_minor, decayed_max >> 16) : 1;
+      value = std::min(decayed_max - decay(feature, amount << 16, age), value) +
+              decay(feature, amount << 16, age);
+    }
+    move_clock(at_.clock_ms, at_.clock_day);
+    return {static_cast<double>(value), 65536.0};
+  }
+
+  static std::int64_t decay(const Feature& feature, std::int64_t value, std::int64_t age) {
+    if (age <= 0) return value;
+    if (age > 62 * feature.length) return 0;
+    const double factor = exact_exp(-0.69314718055994530942 * static_cast<double>(age) /
+                                    static_cast<double>(feature.length));
+    const auto q63 = static_cast<Wide>(std::round(std::ldexp(factor, 63)));
+    return static_cast<std::int64_t>(static_cast<Wide>(value) * q63 >> 63);
   }
 
   Inside inside(const Feature& feature) const {

@@ -9,21 +9,30 @@
 namespace tidemark {
 namespace {
 
-std::uint32_t bytes_of(Accumulator kind, int sketch_words) {
+std::uint32_t bytes_of(Accumulator kind, int cells) {
   switch (kind) {
     case Accumulator::count:
       return 4;
     case Accumulator::sum_squares:
       return 16;
+    case Accumulator::histogram:  // an even number of them, so that what follows stays aligned
+      return 4 * static_cast<std::uint32_t>(cells + 1) / 8 * 8;
     case Accumulator::sketch:
-      return 8 * static_cast<std::uint32_t>(sketch_words);
+    case Accumulator::payer_sums:
+      return 8 * static_cast<std::uint32_t>(cells);
     default:
       return 8;
   }
 }
 
-std::uint32_t total_bytes_of(Accumulator kind, int sketch_words) {
-  return std::max(8U, bytes_of(kind, sketch_words));
+std::uint32_t total_bytes_of(Accumulator kind, int cells) {
+  return has_cells(kind) ? 8 * static_cast<std::uint32_t>(cells)
+                         : std::max(8U, bytes_of(kind, cells));
+}
+
+int cells_of(Accumulator kind, const Feature& feature) {
+  if (kind == Accumulator::sketch) return feature.sketch_bits / 64;
+  return has_cells(kind) ? feature.cells : 0;
 }
 
 constexpr std::uint32_t cache_line_bytes = 64;
@@ -43,7 +52,7 @@ std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
   std::vector<FeatureInfo> infos;
   for (const Feature& feature : plan->spec_.features) {
     infos.push_back({feature.name, formula_text(plan->spec_, feature), window_text(feature),
-                     label_text(feature), feature.entity, 0});
+                     feature.label, feature.entity, 0});
   }
   PlanBuilder merchants(plan->spec_, Entity::merchant, plan->merchants_.plan,
                         plan->merchants_.view);
@@ -86,25 +95,30 @@ int PlanBuilder::canonical_measure(int measure) const {
   return measure;
 }
 
-std::size_t PlanBuilder::want_total(const Feature& feature, Accumulator kind, bool active,
-                                    FeatureInfo& info) {
+std::size_t PlanBuilder::want_store(const Feature& feature, Accumulator kind, FeatureInfo& info) {
   Store store;
   store.measure = canonical_measure(feature.measure);
   store.kind = kind;
   store.tier = feature.tier;
-  store.sketch_words = kind == Accumulator::sketch ? feature.sketch_bits / 64 : 0;
+  store.cells = cells_of(kind, feature);
   const auto [found, is_new] = store_index_.emplace(store.key(), stores_.size());
   if (is_new) stores_.push_back(store);
   Store& kept = stores_[found->second];
   const int end = feature.delay + feature.length;
   info.bytes_per_key +=
-      static_cast<std::size_t>(std::max(0, end - kept.length)) * bytes_of(kind, store.sketch_words);
+      static_cast<std::size_t>(std::max(0, end - kept.length)) * bytes_of(kind, store.cells);
   kept.length = std::max(kept.length, end);
-  Total total{found->second, feature.delay, end, active, 0};
-  const auto [at, is_new_total] = total_index_.emplace(total.key(), totals_.size());
-  if (is_new_total) {
+  return found->second;
+}
+
+std::size_t PlanBuilder::want_total(const Feature& feature, Accumulator kind, bool active,
+                                    FeatureInfo& info) {
+  Total total{want_store(feature, kind, info), feature.delay, feature.delay + feature.length,
+              active, 0};
+  const auto [at, is_new] = total_index_.emplace(total.key(), totals_.size());
+  if (is_new) {
     totals_.push_back(total);
-    info.bytes_per_key += total_bytes_of(kind, store.sketch_words);
+    info.bytes_per_key += total_bytes_of(kind, cells_of(kind, feature));
   }
   return at->second;
 }
@@ -112,6 +126,17 @@ std::size_t PlanBuilder::want_total(const Feature& feature, Accumulator kind, bo
 int PlanBuilder::want_last(int measure, FeatureInfo& info) {
   const auto [found, is_new] = last_index_.emplace(canonical_measure(measure), last_index_.size());
   if (is_new) info.bytes_per_key += 8;
+  return static_cast<int>(found->second);
+}
+
+int PlanBuilder::want_decayed(const Feature& feature, FeatureInfo& info) {
+  const Decayed wanted{canonical_measure(feature.measure), feature.of_amount, feature.tier,
+                       feature.length, 0};
+  const auto [found, is_new] = decayed_index_.emplace(wanted.key(), decayed_.size());
+  if (is_new) {
+    decayed_.push_back(wanted);
+    info.bytes_per_key += 8;
+  }
   return static_cast<int>(found->second);
 }
 
@@ -150,6 +175,22 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
     case FeatureKind::active:
       want(feature.of_amount ? Accumulator::sum : Accumulator::count, true);
       break;
+    case FeatureKind::quantile:
+      want(Accumulator::histogram);
+      break;
+    case FeatureKind::largest_share:
+    case FeatureKind::herfindahl:
+      want(Accumulator::payer_sums);
+      break;
+    case FeatureKind::longest_gap:
+    case FeatureKind::streak:
+      needs.store = static_cast<int>(
+          want_store(feature, feature.of_amount ? Accumulator::sum : Accumulator::count, info));
+      break;
+    case FeatureKind::decayed_count:
+    case FeatureKind::decayed_sum:
+      needs.decayed = want_decayed(feature, info);
+      break;
     case FeatureKind::since:
       needs.last = want_last(feature.measure, info);
       break;
@@ -160,22 +201,22 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
 }
 
 // Stores of one tier and length share rings whose buckets fit into a cache line, those of the same
-// events together: a payment then touches one line a tier. A sketch is a ring of its own.
+// events together: a payment then touches one line a tier. What has cells is a ring of its own.
 void PlanBuilder::assign_rings() {
   std::vector<std::size_t> order(stores_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto key = [&](std::size_t s) {
     const std::uint32_t types = spec_.measures[static_cast<std::size_t>(stores_[s].measure)].types;
     return std::tuple(stores_[s].tier, stores_[s].length, std::countr_zero(types),
-                      -static_cast<int>(bytes_of(stores_[s].kind, stores_[s].sketch_words)));
+                      -static_cast<int>(bytes_of(stores_[s].kind, stores_[s].cells)));
   };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
   std::vector<Ring>& rings = plan_.rings;
   for (const std::size_t s : order) {
     Store& store = stores_[s];
-    const std::uint32_t bytes = bytes_of(store.kind, store.sketch_words);
-    const bool alone = store.kind == Accumulator::sketch;
+    const std::uint32_t bytes = bytes_of(store.kind, store.cells);
+    const bool alone = has_cells(store.kind);
     const auto fits = [&](const Ring& ring) {
       return !alone && ring.tier == store.tier && ring.length == store.length &&
              ring.bucket_bytes + bytes <= cache_line_bytes;
@@ -199,8 +240,8 @@ void PlanBuilder::lay_out_rings() {
   for (Ring& ring : rings) ring.bucket_bytes = 0;
   for (const std::uint32_t width : {16U, 8U, 4U}) {
     for (Store& store : stores_) {
-      const std::uint32_t bytes = bytes_of(store.kind, store.sketch_words);
-      if ((store.kind == Accumulator::sketch ? 8U : bytes) != width) continue;
+      const std::uint32_t bytes = bytes_of(store.kind, store.cells);
+      if ((has_cells(store.kind) ? 8U : bytes) != width) continue;
       store.bucket_offset = rings[store.ring].bucket_bytes;
       rings[store.ring].bucket_bytes += bytes;
     }
@@ -226,13 +267,16 @@ void PlanBuilder::lay_out_front() {
     last_offsets_.push_back(at);
     at += 8;
   }
+  for (Decayed& decayed : decayed_) {
+    decayed.offset = at;
+    at += 8;
+  }
   for (const std::uint32_t width : {8U, 16U, 0U}) {
     if (width == 16) at = round_up(at, 16);
     for (Total& total : totals_) {
       const Store& store = stores_[total.store];
-      const std::uint32_t bytes = total_bytes_of(store.kind, store.sketch_words);
-      const bool sketch = store.kind == Accumulator::sketch;
-      if (sketch ? width != 0 : width != bytes) continue;
+      const std::uint32_t bytes = total_bytes_of(store.kind, store.cells);
+      if (has_cells(store.kind) ? width != 0 : width != bytes) continue;
       total.offset = at;
       at += bytes;
     }

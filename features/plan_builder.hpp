@@ -23,11 +23,11 @@ class PlanBuilder {
     int measure = 0;
     Accumulator kind = Accumulator::count;
     Tier tier = Tier::day;
-    int sketch_words = 0;
+    int cells = 0;
     int length = 0;
     std::uint32_t ring = 0, bucket_offset = 0;
     using Key = std::tuple<int, Accumulator, Tier, int>;
-    Key key() const { return {measure, kind, tier, sketch_words}; }
+    Key key() const { return {measure, kind, tier, cells}; }
   };
   /// One total over one window of a store.
   struct Total {
@@ -38,10 +38,22 @@ class PlanBuilder {
     using Key = std::tuple<std::size_t, int, int, bool>;
     Key key() const { return {store, age_begin, age_end, active}; }
   };
-  /// The totals and the latest-time field that a feature reads, as indices.
+  /// A sum that decays, of the events of one measure.
+  struct Decayed {
+    int measure = 0;
+    bool is_amount = false;
+    Tier tier = Tier::day;
+    int half_life = 0;
+    std::uint32_t offset = 0;
+    using Key = std::tuple<int, bool, Tier, int>;
+    Key key() const { return {measure, is_amount, tier, half_life}; }
+  };
+  /// What a feature reads, as indices: totals, single buckets, a latest time, a decayed sum.
   struct Needs {
     std::vector<std::size_t> totals;
+    int store = -1;
     int last = -1;
+    int decayed = -1;
   };
 
   PlanBuilder(const FeatureSpec& spec, Entity entity, WindowPlan& plan, WindowPlanView& view)
@@ -58,9 +70,11 @@ class PlanBuilder {
                                (feature.entity == Entity::event && entity_ == Entity::merchant));
   }
   int canonical_measure(int measure) const;
+  std::size_t want_store(const Feature& feature, Accumulator kind, FeatureInfo& info);
   std::size_t want_total(const Feature& feature, Accumulator kind, bool active, FeatureInfo& info);
   Needs needs_of(const Feature& feature, FeatureInfo& info);
   int want_last(int measure, FeatureInfo& info);
+  int want_decayed(const Feature& feature, FeatureInfo& info);
   void assign_rings();
   void lay_out_rings();
   void lay_out_front();
@@ -68,6 +82,9 @@ class PlanBuilder {
   void list_updates();
   void list_type(EventType type);
   std::uint16_t amount_test_of(const Measure& measure);
+  void list_update_steps(EventType type, std::uint32_t ring);
+  void list_decays();
+  std::uint32_t scan_of(const Feature& feature, std::size_t store);
   void list_reads();
   ReadStep read_of(std::size_t feature);
   std::uint32_t estimates_of(int bits);
@@ -84,6 +101,8 @@ class PlanBuilder {
   std::vector<Needs> needs_;               // by feature
   std::map<int, std::size_t> last_index_;  // by measure
   std::vector<std::uint32_t> last_offsets_;
+  std::vector<Decayed> decayed_;
+  std::map<Decayed::Key, std::size_t> decayed_index_;
   std::map<int, std::uint32_t> estimates_;
 };
 

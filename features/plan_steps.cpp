@@ -9,6 +9,7 @@
 #include <set>
 
 #include "features/plan_builder.hpp"
+#include "kernels/base/exp_log.hpp"
 
 namespace tidemark {
 namespace {
@@ -41,6 +42,8 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
     }
   }
   if (feature.entity == Entity::payer) text += " payer";
+  if (feature.cells > 0) text += fmt::format(" in {} {}", feature.cells, feature.below);
+  if (feature.mark != 1) text += fmt::format(" from {}", feature.mark);
   for (const int index : feature.add) text += fmt::format(" +{}", index);
   for (const int index : feature.subtract) text += fmt::format(" -{}", index);
   return text + "\n";
@@ -64,9 +67,8 @@ void PlanBuilder::list_groups() {
       for (const Total& total : totals_) {
         const Store& store = stores_[total.store];
         if (store.ring != r || total.age_begin != begin || total.age_end != end) continue;
-        plan.shifts.push_back({store.kind, total.active,
-                               static_cast<std::uint16_t>(store.sketch_words), store.bucket_offset,
-                               total.offset});
+        plan.shifts.push_back({store.kind, total.active, static_cast<std::uint16_t>(store.cells),
+                               store.bucket_offset, total.offset});
         group.recompute = group.recompute || needs_recompute(store.kind);
       }
       group.step_end = static_cast<std::uint32_t>(plan.shifts.size());
@@ -84,58 +86,93 @@ std::uint16_t PlanBuilder::amount_test_of(const Measure& measure) {
   return static_cast<std::uint16_t>(found - tests.begin() + 1);
 }
 
+// The steps of one event type in one ring.
+void PlanBuilder::list_update_steps(EventType type, std::uint32_t ring) {
+  for (std::size_t s = 0; s < stores_.size(); ++s) {
+    const Store& store = stores_[s];
+    const Measure& measure = spec_.measures[static_cast<std::size_t>(store.measure)];
+    if (store.ring != ring || (measure.types >> static_cast<unsigned>(type) & 1U) == 0) continue;
+    UpdateStep step;
+    step.kind = store.kind;
+    step.need_mask = measure.need_mask;
+    step.need_bits = measure.need_bits;
+    step.amount_test = amount_test_of(measure);
+    if (store.kind == Accumulator::sketch || store.kind == Accumulator::payer_sums) {
+      // An absent payer is no payer.
+      if ((step.need_mask & ~step.need_bits & event_bit_payer) != 0) continue;
+      step.need_mask |= event_bit_payer;
+      step.need_bits |= event_bit_payer;
+    }
+    step.cells = static_cast<std::uint16_t>(store.cells);
+    step.bucket_offset = store.bucket_offset;
+    step.member_begin = static_cast<std::uint32_t>(plan_.members.size());
+    for (const Total& total : totals_) {
+      if (total.store != s) continue;
+      plan_.members.push_back({static_cast<std::int16_t>(total.age_begin),
+                               static_cast<std::int16_t>(total.age_end), total.offset,
+                               total.active});
+    }
+    step.member_end = static_cast<std::uint32_t>(plan_.members.size());
+    plan_.updates.push_back(step);
+  }
+}
+
 void PlanBuilder::list_type(EventType type) {
   WindowPlan& plan = plan_;
-  const std::uint32_t bit = 1U << static_cast<unsigned>(type);
+  const auto takes = [&](int m) {
+    const Measure& measure = spec_.measures[static_cast<std::size_t>(m)];
+    return (measure.types >> static_cast<unsigned>(type) & 1U) != 0;
+  };
   TypeUpdates updates;
   updates.ring_begin = static_cast<std::uint32_t>(plan.ring_updates.size());
   for (std::uint32_t r = 0; r < plan.rings.size(); ++r) {
     RingUpdate update;
     update.ring = r;
     update.step_begin = static_cast<std::uint32_t>(plan.updates.size());
-    for (std::size_t s = 0; s < stores_.size(); ++s) {
-      const Store& store = stores_[s];
-      const Measure& measure = spec_.measures[static_cast<std::size_t>(store.measure)];
-      if (store.ring != r || (measure.types & bit) == 0) continue;
-      UpdateStep step;
-      step.kind = store.kind;
-      step.need_mask = measure.need_mask;
-      step.need_bits = measure.need_bits;
-      step.amount_test = amount_test_of(measure);
-      if (store.kind == Accumulator::sketch) {  // an absent payer is no payer
-        if ((step.need_mask & ~step.need_bits & event_bit_payer) != 0) continue;
-        step.need_mask |= event_bit_payer;
-        step.need_bits |= event_bit_payer;
-      }
-      step.sketch_words = static_cast<std::uint16_t>(store.sketch_words);
-      step.bucket_offset = store.bucket_offset;
-      step.member_begin = static_cast<std::uint32_t>(plan.members.size());
-      for (const Total& total : totals_) {
-        if (total.store != s) continue;
-        plan.members.push_back({static_cast<std::int16_t>(total.age_begin),
-                                static_cast<std::int16_t>(total.age_end), total.offset,
-                                total.active});
-      }
-      step.member_end = static_cast<std::uint32_t>(plan.members.size());
-      plan.updates.push_back(step);
-    }
+    list_update_steps(type, r);
     update.step_end = static_cast<std::uint32_t>(plan.updates.size());
     if (update.step_end != update.step_begin) plan.ring_updates.push_back(update);
   }
   updates.ring_end = static_cast<std::uint32_t>(plan.ring_updates.size());
   updates.last_begin = static_cast<std::uint32_t>(plan.lasts.size());
   for (const auto& [measure, last] : last_index_) {
+    if (!takes(measure)) continue;
     const Measure& from = spec_.measures[static_cast<std::size_t>(measure)];
-    if ((from.types & bit) == 0) continue;
     plan.lasts.push_back(
         {from.need_mask, from.need_bits, amount_test_of(from), last_offsets_[last]});
   }
   updates.last_end = static_cast<std::uint32_t>(plan.lasts.size());
+  updates.decay_begin = static_cast<std::uint32_t>(plan.decay_steps.size());
+  for (std::uint32_t d = 0; d < decayed_.size(); ++d) {
+    if (!takes(decayed_[d].measure)) continue;
+    const Measure& from = spec_.measures[static_cast<std::size_t>(decayed_[d].measure)];
+    plan.decay_steps.push_back(
+        {from.need_mask, from.need_bits, amount_test_of(from), decayed_[d].is_amount, d});
+  }
+  updates.decay_end = static_cast<std::uint32_t>(plan.decay_steps.size());
   plan.types.push_back(updates);
+}
+
+// Factors until a sum of 2^62 is gone: 62 half-lives. Rounded to Q63 once, from an exponential that
+// has the same bits everywhere.
+void PlanBuilder::list_decays() {
+  constexpr double ln2 = 0.69314718055994530942;
+  std::map<int, std::uint32_t> begins;  // by half-life
+  for (const Decayed& decayed : decayed_) {
+    const auto count = static_cast<std::uint32_t>(62 * decayed.half_life);
+    const auto [begin, is_new] =
+        begins.emplace(decayed.half_life, static_cast<std::uint32_t>(plan_.factors.size()));
+    for (std::uint32_t age = 1; is_new && age <= count; ++age) {
+      const double factor = exact_exp(-ln2 * age / decayed.half_life);
+      plan_.factors.push_back(static_cast<std::uint64_t>(std::round(std::ldexp(factor, 63))));
+    }
+    plan_.decays.push_back({decayed.tier, decayed.offset, begin->second, count});
+  }
 }
 
 void PlanBuilder::list_updates() {
   for (int type = 0; type < event_type_count; ++type) list_type(static_cast<EventType>(type));
+  list_decays();
 }
 
 // Linear counting: with m bits of which k are set, about m ln(m / (m - k)) distinct values; a full
@@ -152,6 +189,13 @@ std::uint32_t PlanBuilder::estimates_of(int bits) {
     }
   }
   return found->second;
+}
+
+std::uint32_t PlanBuilder::scan_of(const Feature& feature, std::size_t store) {
+  plan_.scans.push_back(
+      {stores_[store].ring, stores_[store].bucket_offset, static_cast<std::int16_t>(feature.delay),
+       static_cast<std::int16_t>(feature.delay + feature.length), feature.of_amount, feature.mark});
+  return static_cast<std::uint32_t>(plan_.scans.size() - 1);
 }
 
 ReadStep PlanBuilder::read_of(std::size_t index) {
@@ -195,6 +239,22 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
       return step(ReadKind::distinct, total(0),
                   static_cast<std::uint32_t>(feature.sketch_bits / 64),
                   estimates_of(feature.sketch_bits));
+    case FeatureKind::quantile:
+      plan_.estimates.push_back(feature.below);
+      return step(ReadKind::quantile, total(0), static_cast<std::uint32_t>(feature.cells),
+                  static_cast<std::uint32_t>(plan_.estimates.size() - 1));
+    case FeatureKind::largest_share:
+    case FeatureKind::herfindahl:
+      return step(
+          feature.kind == FeatureKind::herfindahl ? ReadKind::herfindahl : ReadKind::largest,
+          total(0), static_cast<std::uint32_t>(feature.cells));
+    case FeatureKind::longest_gap:
+    case FeatureKind::streak:
+      return step(feature.kind == FeatureKind::streak ? ReadKind::streak : ReadKind::longest_gap,
+                  scan_of(feature, static_cast<std::size_t>(needs.store)));
+    case FeatureKind::decayed_count:
+    case FeatureKind::decayed_sum:
+      return step(ReadKind::decayed, decayed_[static_cast<std::size_t>(needs.decayed)].offset);
     case FeatureKind::ratio:
       return step(ReadKind::ratio, part(0), part(1));
     case FeatureKind::change:
@@ -235,11 +295,16 @@ void PlanBuilder::finish() {
   view_.members = plan.members.data();
   view_.lasts = plan.lasts.data();
   view_.amount_tests = plan.amount_tests.data();
+  view_.decays = plan.decays.data();
+  view_.decay_steps = plan.decay_steps.data();
+  view_.factors = plan.factors.data();
+  view_.scans = plan.scans.data();
   view_.reads = plan.reads.data();
   view_.operands = plan.operands.data();
   view_.columns = plan.columns.data();
   view_.estimates = plan.estimates.data();
   view_.ring_count = static_cast<std::uint32_t>(plan.rings.size());
+  view_.decay_count = static_cast<std::uint32_t>(plan.decays.size());
   view_.read_count = static_cast<std::uint32_t>(plan.reads.size());
   view_.number_count = static_cast<std::uint32_t>(spec_.features.size());
   view_.column_count = static_cast<std::uint32_t>(plan.columns.size());

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 
+#include "features/spec_aggregate.hpp"
 #include "features/spec_measure.hpp"
 #include "features/spec_window.hpp"
 #include "kernels/base/civil_time.hpp"
@@ -20,23 +21,6 @@
 
 namespace tidemark {
 namespace {
-
-constexpr std::array<std::pair<std::string_view, FeatureKind>, 11> aggregates = {{
-    {"count", FeatureKind::count},
-    {"sum", FeatureKind::sum},
-    {"mean", FeatureKind::mean},
-    {"min", FeatureKind::min},
-    {"max", FeatureKind::max},
-    {"stddev", FeatureKind::stddev},
-    {"cv", FeatureKind::cv},
-    {"distinct", FeatureKind::distinct},
-    {"active", FeatureKind::active},
-    {"period_mean", FeatureKind::period_mean},
-    {"since", FeatureKind::since},
-}};
-
-constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
-    {{"h", ms_per_hour}, {"d", ms_per_day}}};
 
 // A key that stands twice would silently lose one of its values.
 void refuse_repeated_keys(const YAML::Node& node, const std::string& origin) {
@@ -155,16 +139,16 @@ class SpecReader {
     spec_.features.push_back(std::move(feature));
   }
 
+  /// A derived feature is as coarse as the coarsest of its parts.
   void set_grain(Feature& feature) {
-    if (feature.kind == FeatureKind::distinct) feature.grain = grain_sketch;
-    if (feature.kind != FeatureKind::distinct && feature.length > 0) {
-      feature.grain = 1 + static_cast<int>(feature.tier);
-    }
+    feature.grain = grain_of(feature);
+    feature.label = label_text(feature);
     for (const auto* list : {&feature.add, &feature.subtract}) {
       for (const int index : *list) {
         const Feature& part = spec_.features[static_cast<std::size_t>(index)];
-        if (part.grain == grain_sketch) feature.sketch_bits = part.sketch_bits;
-        feature.grain = std::max(feature.grain, part.grain);
+        if (part.grain <= feature.grain) continue;
+        feature.grain = part.grain;
+        feature.label = part.label;
       }
     }
   }
@@ -230,58 +214,15 @@ class SpecReader {
     }
   }
 
-  void read_time_unit(YamlMap& map, Feature& feature) {
-    const auto unit = look_up(time_units, map.text("unit"));
-    if (!unit) map.fail("unit", "expected h or d");
-    feature.unit_ms = *unit;
-  }
-
   void read_aggregate(YamlMap& map, Feature& feature) {
-    const std::string name = aggregate_.empty() ? map.text("aggregate") : aggregate_;
-    const auto kind = look_up(aggregates, name);
-    if (!kind) {
-      map.fail("aggregate", "'" + name +
-                                "' is none of count, sum, mean, min, max, stddev, cv, distinct, "
-                                "active, period_mean, since");
-    }
-    feature.kind = *kind;
     const std::string of = filled(map.text("of"));
     for (std::size_t m = 0; m < spec_.measures.size(); ++m) {
       if (spec_.measures[m].name == of) feature.measure = static_cast<int>(m);
     }
     if (feature.measure < 0) map.fail("of", "there is no measure '" + of + "'");
     const Measure& measure = spec_.measures[static_cast<std::size_t>(feature.measure)];
-    const bool has_amount = measure.has_amount;
     feature.entity = measure.entity;
-    if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
-    read_feature_window(map, window_, feature);
-    bool uses_amount = false;
-    switch (feature.kind) {
-      case FeatureKind::count:
-      case FeatureKind::distinct:
-        break;
-      case FeatureKind::active: {
-        const std::string value = map.text("value", has_amount ? "amount" : "count");
-        if (value != "amount" && value != "count") map.fail("value", "expected amount or count");
-        uses_amount = value == "amount";
-        feature.of_amount = uses_amount;
-        break;
-      }
-      default:
-        uses_amount = true;
-    }
-    if (uses_amount && !has_amount) {
-      map.fail("of", "measure '" + of + "' has no value: give it 'value: amount'");
-    }
-    const bool money =
-        uses_amount && feature.kind != FeatureKind::active && feature.kind != FeatureKind::cv;
-    feature.scale = money ? 1 : 0;
-    if (feature.kind == FeatureKind::distinct) {
-      feature.sketch_bits = static_cast<int>(map.integer("bits", 512, 64, 65'536));
-      if ((feature.sketch_bits & (feature.sketch_bits - 1)) != 0) {
-        map.fail("bits", "expected a power of two");
-      }
-    }
+    read_aggregate_of(map, {aggregate_, window_}, measure, feature);
   }
 
   int operand(const YAML::Node& node) {

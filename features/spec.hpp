@@ -44,6 +44,13 @@ enum class FeatureKind : std::uint8_t {
   distinct,     // over a window
   active,       // buckets above zero
   period_mean,  // sum / buckets of the window
+  quantile,     // of the amounts in a window
+  largest_share,
+  herfindahl,   // of the payers' parts of a window's sum
+  longest_gap,  // buckets without events between those with
+  streak,       // newest buckets that reach a mark, without a break
+  decayed_count,
+  decayed_sum,  // halved every `half_life`
   since,        // since the last event
   ratio,
   change,
@@ -51,7 +58,8 @@ enum class FeatureKind : std::uint8_t {
   net,  // of other features
 };
 
-inline constexpr int grain_sketch = 100;
+/// How coarse a number is: exact, by buckets of a tier, by a decay, by a sketch.
+inline constexpr int grain_exact = 0, grain_decayed = 90, grain_sketch = 100;
 
 /// One feature, in one bucket size. Operands are indices of earlier features.
 struct Feature {
@@ -62,18 +70,25 @@ struct Feature {
   float empty = 0;      // value where there is none
   int measure = -1;
   Tier tier = Tier::day;
-  int length = 0;  // buckets in the window
-  int delay = 0;   // buckets it is shifted back
-  int sketch_bits = 512;
+  int length = 0;                  // buckets in the window
+  int delay = 0;                   // buckets it is shifted back
+  int sketch_bits = 512;           // distinct
+  int cells = 0;                   // of a histogram or of payer sums
+  double below = 0;                // quantile: the share of events below it
+  std::int64_t mark = 1;           // streak: events, or ten-thousandths of the major unit
   std::uint32_t types = 0;         // event_type
   std::uint8_t bit = 0;            // event_bit
   std::int64_t unit_ms = 0;        // since, history
   std::vector<int> add, subtract;  // net; of the others: add[0], add[1]
   int scale = 0;                   // 1 money, 0 count or ratio, -1 per money
   bool of_amount = false;          // active: buckets with takings, not just with events
-  int grain = 0;                   // 0 exact, 1 + tier, grain_sketch; of derived: the coarsest
+  int grain = 0;                   // of derived ones the coarsest of the operands
+  std::string label;               // the same in words
   int line = 0, column = 0;
 };
+inline bool is_decayed(const Feature& feature) {
+  return feature.kind == FeatureKind::decayed_count || feature.kind == FeatureKind::decayed_sum;
+}
 
 struct FeatureSpec {
   std::string name;
@@ -88,7 +103,9 @@ FeatureSpec parse_feature_spec(std::string_view text, std::string_view origin);
 std::string window_text(const Feature& feature);
 /// The formula as printed: "sum(inflow.amount)", "refund_sum_30d / inflow_sum_30d".
 std::string formula_text(const FeatureSpec& spec, const Feature& feature);
-/// "exact", "bucket(1 day)", "sketch(4.9%)"; of derived ones the coarsest of the operands.
+/// Of what is no derived feature: 1 + tier where a window's buckets are the only coarseness.
+int grain_of(const Feature& feature);
+/// The same in words: "exact", "bucket(1 day)", "sketch(4.9% at 256)", "decayed(7d)".
 std::string label_text(const Feature& feature);
 /// Relative standard error of linear counting with that many bits at as many distinct values as
 /// half the bits (Whang et al., 1990: sqrt(m (exp(t) - t - 1)) / n with t = n / m).

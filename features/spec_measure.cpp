@@ -17,16 +17,6 @@ constexpr std::uint32_t type_bit(EventType type) {
   return 1U << static_cast<unsigned>(type);
 }
 
-/// An amount in the major unit, as ten-thousandths; exact, or refused.
-std::int64_t read_amount_e4(YamlMap& map, const std::string& key) {
-  if (!map.has(key)) return 0;
-  const double scaled = map.number(key) * 1e4;
-  if (!(scaled >= 1) || scaled > 1e18 || std::fabs(scaled - std::round(scaled)) > 1e-3) {
-    map.fail(key, "expected an amount above 0 with at most 4 decimals");
-  }
-  return std::llround(scaled);
-}
-
 void read_where(YamlMap where, Measure& measure) {
   for (const std::string& fact : where.keys()) {
     const auto bit = look_up(event_bits, fact);
@@ -48,6 +38,15 @@ void read_where(YamlMap where, Measure& measure) {
 }
 
 }  // namespace
+
+std::int64_t read_amount_e4(YamlMap& map, const std::string& key) {
+  if (!map.has(key)) return 0;
+  const double scaled = map.number(key) * 1e4;
+  if (!(scaled >= 1) || scaled > 1e18 || std::fabs(scaled - std::round(scaled)) > 1e-3) {
+    map.fail(key, "expected an amount above 0 with at most 4 decimals");
+  }
+  return std::llround(scaled);
+}
 
 std::uint32_t types_of(Source source) {
   const auto range = [](EventType first, EventType last) {

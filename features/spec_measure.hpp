@@ -23,13 +23,17 @@ std::optional<Value> look_up(const std::array<std::pair<std::string_view, Value>
 }
 
 /// The facts that measures filter by and that features show.
-inline constexpr std::array<std::pair<std::string_view, std::uint8_t>, 4> event_bits = {{
+inline constexpr std::array<std::pair<std::string_view, std::uint8_t>, 6> event_bits = {{
     {"night", event_bit_night},
     {"weekend", event_bit_weekend},
     {"certified", event_bit_certified},
     {"payer", event_bit_payer},
+    {"invoice", event_bit_invoice},
+    {"order", event_bit_order},
 }};
 
+/// An amount in the major unit, as ten-thousandths; 0 when the key is absent.
+std::int64_t read_amount_e4(YamlMap& map, const std::string& key);
 /// One bit for each event type of a source.
 std::uint32_t types_of(Source source);
 /// The types listed under `types`, all of `possible` when the key is absent.

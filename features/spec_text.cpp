@@ -34,6 +34,10 @@ std::string bit_text(std::uint8_t bit) {
       return "weekend";
     case event_bit_certified:
       return "certified";
+    case event_bit_invoice:
+      return "invoice";
+    case event_bit_order:
+      return "order";
     default:
       return "payer";
   }
@@ -65,9 +69,23 @@ std::string_view aggregate_text(FeatureKind kind) {
       return "active";
     case FeatureKind::period_mean:
       return "period_mean";
+    case FeatureKind::quantile:
+      return "quantile";
+    case FeatureKind::largest_share:
+      return "largest_share";
+    case FeatureKind::herfindahl:
+      return "herfindahl";
+    case FeatureKind::longest_gap:
+      return "longest_gap";
+    case FeatureKind::streak:
+      return "streak";
     default:
       return "";
   }
+}
+
+std::string span_text(const Feature& feature) {
+  return fmt::format("{}{}", feature.length, tier_units[static_cast<std::size_t>(feature.tier)]);
 }
 
 bool has_window(const Feature& feature) {
@@ -79,7 +97,7 @@ bool has_window(const Feature& feature) {
 std::string window_text(const Feature& feature) {
   if (!has_window(feature)) return "";
   const std::string_view unit = tier_units[static_cast<std::size_t>(feature.tier)];
-  std::string text = fmt::format("{}{}", feature.length, unit);
+  std::string text = span_text(feature);
   if (feature.delay > 0) text += fmt::format(" delayed by {}{}", feature.delay, unit);
   return text;
 }
@@ -99,6 +117,14 @@ std::string formula_text(const FeatureSpec& spec, const Feature& feature) {
       return fmt::format("{} since the first event", unit_text(feature));
     case FeatureKind::since:
       return fmt::format("{} since the last of {}", unit_text(feature),
+                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+    case FeatureKind::decayed_count:
+    case FeatureKind::decayed_sum:
+      return fmt::format(
+          "{}({}) halved every {}", feature.kind == FeatureKind::decayed_sum ? "sum" : "count",
+          spec.measures[static_cast<std::size_t>(feature.measure)].name, span_text(feature));
+    case FeatureKind::quantile:
+      return fmt::format("quantile {}({})", feature.below,
                          spec.measures[static_cast<std::size_t>(feature.measure)].name);
     case FeatureKind::ratio:
       return fmt::format("{} / {}", operand(0), operand(1));
@@ -127,13 +153,26 @@ double sketch_error(int bits) {
   return std::sqrt(m * (std::exp(load) - load - 1.0)) / (m * load);
 }
 
+int grain_of(const Feature& feature) {
+  if (feature.kind == FeatureKind::distinct || feature.cells > 0) return grain_sketch;
+  if (is_decayed(feature)) return grain_decayed;
+  return feature.length > 0 ? 1 + static_cast<int>(feature.tier) : grain_exact;
+}
+
 std::string label_text(const Feature& feature) {
-  if (feature.grain == 0) return "exact";
-  if (feature.grain == grain_sketch) {
+  if (feature.kind == FeatureKind::distinct) {
     return fmt::format("sketch({:.1f}% at {})", 100 * sketch_error(feature.sketch_bits),
                        feature.sketch_bits / 2);
   }
-  return fmt::format("bucket({})", tier_names[static_cast<std::size_t>(feature.grain - 1)]);
+  if (feature.kind == FeatureKind::quantile) {
+    const int parts = (feature.cells - 1) / static_cast<int>(histogram_octaves);
+    return fmt::format("sketch({:.1f}%)", 100.0 / (2 * parts));
+  }
+  if (feature.cells > 0) return fmt::format("sketch({} cells)", feature.cells);
+  const int grain = grain_of(feature);
+  if (grain == grain_exact) return "exact";
+  if (grain == grain_decayed) return fmt::format("decayed({})", span_text(feature));
+  return fmt::format("bucket({})", tier_names[static_cast<std::size_t>(feature.tier)]);
 }
 
 }  // namespace tidemark

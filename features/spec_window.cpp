@@ -45,6 +45,18 @@ Span read_span(const YamlMap& map, const std::string& key, const std::string& te
 
 }  // namespace
 
+void read_half_life(YamlMap& map, Feature& feature) {
+  const std::string text = map.text("half_life");
+  const Span span = read_span(map, "half_life", text);
+  if (span.unit.tier == Tier::month) map.fail("half_life", "months differ in length: use d or w");
+  if (span.count < 1 || span.count > ring_buckets_max) {
+    map.fail("half_life",
+             "'" + text + "' is not 1 to " + std::to_string(ring_buckets_max) + " of its unit");
+  }
+  feature.tier = span.unit.tier;
+  feature.length = span.count;
+}
+
 // Short windows in hours are kept in minutes, so that 1h is the current minute and the 59 before.
 void read_feature_window(YamlMap& map, const std::string& of_family, Feature& feature) {
   const std::string text = of_family.empty() ? map.text("window") : of_family;

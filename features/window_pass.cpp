@@ -9,8 +9,13 @@
 namespace tidemark {
 
 WindowEvent window_event(const EventBatch& batch, std::size_t row) {
+  unsigned bits = 0;
+  if ((batch.flags[row] & flag_certified) != 0) bits |= event_bit_certified;
+  if (batch.payer_hash[row] != 0) bits |= event_bit_payer;
+  if (batch.invoice_hash[row] != 0) bits |= event_bit_invoice;
+  if (batch.order_hash[row] != 0) bits |= event_bit_order;
   return {batch.event_time_ms[row], batch.amount_minor[row], batch.payer_hash[row], batch.type[row],
-          batch.flags[row]};
+          static_cast<std::uint8_t>(bits)};
 }
 
 std::uint8_t exponent_of(CurrencyCode currency) {

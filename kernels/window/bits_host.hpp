@@ -14,4 +14,9 @@ inline int lowest_bit(std::uint64_t word) {
   return std::countr_zero(word);
 }
 
+/// Index of the highest set bit; `word` != 0.
+inline int highest_bit(std::uint64_t word) {
+  return 63 - std::countl_zero(word);
+}
+
 }  // namespace tidemark

@@ -20,4 +20,10 @@ TIDEMARK_HD inline int lowest_bit(std::uint64_t word) {
   return count_bits((word & (~word + 1)) - 1);
 }
 
+/// Index of the highest set bit; `word` != 0.
+TIDEMARK_HD inline int highest_bit(std::uint64_t word) {
+  for (int shift = 1; shift < 64; shift *= 2) word |= word >> shift;
+  return count_bits(word) - 1;
+}
+
 }  // namespace tidemark

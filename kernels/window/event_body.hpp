@@ -21,8 +21,9 @@ struct UpdateTarget {
 template <typename Stored>
 TIDEMARK_HD inline void add_to_bucket(const WindowPlanView& plan, const UpdateStep& step,
                                       const UpdateTarget& at, std::int64_t value,
-                                      std::int64_t ceiling) {
-  Stored& stored = field_at<Stored>(at.bucket, step.bucket_offset);
+                                      std::int64_t ceiling, std::uint32_t cell = 0) {
+  constexpr std::uint32_t stored_bytes = sizeof(Stored);
+  Stored& stored = field_at<Stored>(at.bucket, step.bucket_offset + stored_bytes * cell);
   const std::int64_t before = static_cast<std::int64_t>(stored);
   std::int64_t after = before + value;
   if (after > ceiling) {
@@ -34,7 +35,7 @@ TIDEMARK_HD inline void add_to_bucket(const WindowPlanView& plan, const UpdateSt
     const WindowMember& member = plan.members[m];
     if (at.age < member.age_begin || at.age >= member.age_end) continue;
     const std::int64_t delta = member.active ? (before == 0 && after > 0 ? 1 : 0) : after - before;
-    field_at<std::int64_t>(at.record, member.target_offset) += delta;
+    field_at<std::int64_t>(at.record, member.target_offset + 8 * cell) += delta;
   }
 }
 
@@ -68,14 +69,27 @@ TIDEMARK_HD inline void raise_maximum(const WindowPlanView& plan, const UpdateSt
   }
 }
 
-/// Which bit of a sketch stands for a payer. One multiplication spreads hashes that are not spread.
-TIDEMARK_HD inline std::uint32_t sketch_bit(std::uint64_t payer_hash, std::uint32_t words) {
-  return static_cast<std::uint32_t>((payer_hash * 0x9E3779B97F4A7C15ULL) >> 40) & (64 * words - 1);
+/// Which of `places`, a power of two, stands for a payer. One multiplication spreads hashes that
+/// are not spread.
+TIDEMARK_HD inline std::uint32_t payer_place(std::uint64_t payer_hash, std::uint32_t places) {
+  return static_cast<std::uint32_t>((payer_hash * 0x9E3779B97F4A7C15ULL) >> 40) & (places - 1);
+}
+
+/// The cell of an amount: 0 has the first, then every octave is cut into equal parts.
+TIDEMARK_HD inline std::uint32_t histogram_cell(std::int64_t amount, std::uint32_t cells) {
+  if (amount <= 0) return 0;
+  const std::uint32_t parts = (cells - 1) / histogram_octaves;
+  const std::uint32_t octave =
+      static_cast<std::uint32_t>(highest_bit(static_cast<std::uint64_t>(amount)));
+  const std::uint64_t beyond = static_cast<std::uint64_t>(amount) - (std::uint64_t{1} << octave);
+  const auto part = static_cast<std::uint32_t>((static_cast<Wide>(beyond) * parts) >> octave);
+  const std::uint32_t cell = 1 + octave * parts + part;
+  return cell < cells ? cell : cells - 1;
 }
 
 TIDEMARK_HD inline void set_sketch_bit(const WindowPlanView& plan, const UpdateStep& step,
                                        const UpdateTarget& at, std::uint64_t payer_hash) {
-  const std::uint32_t bit = sketch_bit(payer_hash, step.sketch_words);
+  const std::uint32_t bit = payer_place(payer_hash, 64U * step.cells);
   const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
   const std::uint32_t word = 8 * (bit / 64);
   field_at<std::uint64_t>(at.bucket, step.bucket_offset + word) |= mask;
@@ -104,14 +118,13 @@ TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const Update
       return raise_maximum(plan, step, at, bucket_sum_max - amount + 1);
     case Accumulator::sketch:
       return set_sketch_bit(plan, step, at, event.payer_hash);
+    case Accumulator::histogram:
+      return add_to_bucket<std::uint32_t>(plan, step, at, 1, UINT32_MAX,
+                                          histogram_cell(amount, step.cells));
+    case Accumulator::payer_sums:
+      return add_to_bucket<std::int64_t>(plan, step, at, amount, bucket_sum_max,
+                                         payer_place(event.payer_hash, step.cells));
   }
-}
-
-/// Ten to the power of 4 less the digits after the point; exponents of ISO 4217 end at 4.
-TIDEMARK_HD constexpr std::int64_t ten_thousandths(std::uint8_t exponent) {
-  std::int64_t factor = 1;
-  for (int digit = exponent; digit < 4; ++digit) factor *= 10;
-  return factor;
 }
 
 /// Whether a step takes the event: its facts, and its amount in the record's currency.
@@ -127,6 +140,23 @@ TIDEMARK_HD inline bool takes_event(const WindowPlanView& plan, const Step& step
   if (amount < static_cast<Wide>(test.least_e4)) return false;
   if (test.below_e4 != 0 && amount >= static_cast<Wide>(test.below_e4)) return false;
   return test.multiple_e4 == 0 || amount % static_cast<Wide>(test.multiple_e4) == 0;
+}
+
+/// Adds an event to a decayed sum, as if it had come in time.
+TIDEMARK_HD inline void add_decayed(const WindowPlanView& plan, const DecayStep& step,
+                                    unsigned char* record, const WindowEvent& event,
+                                    std::int32_t day) {
+  const Decay& decay = plan.decays[step.decay];
+  RecordHead& head = field_at<RecordHead>(record, 0);
+  const std::int64_t age = bucket_number(decay.tier, head.clock_ms, head.day) -
+                           bucket_number(decay.tier, event.time_ms, day);
+  const std::int64_t wanted = step.is_amount ? event.amount_minor : 1;
+  const std::int64_t amount = wanted < decayed_max >> 16 ? wanted : decayed_max >> 16;
+  std::int64_t& value = field_at<std::int64_t>(record, decay.target_offset);
+  const std::int64_t room = decayed_max - value;
+  const std::int64_t added = decayed_by(plan, decay, amount << 16, age);
+  if (added > room || amount != wanted) head.flags |= record_saturated;
+  value += added < room ? added : room;
 }
 
 /// One event into one key's windows; the record's zone gave `place`.
@@ -160,6 +190,11 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
     std::uint64_t& last = field_at<std::uint64_t>(record, step.target_offset);
     const std::uint64_t time = ordered_time(event.time_ms);
     if (time > last) last = time;
+  }
+  for (std::uint32_t s = updates.decay_begin; s < updates.decay_end; ++s) {
+    const DecayStep& step = plan.decay_steps[s];
+    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    add_decayed(plan, step, record, event, place.day);
   }
 }
 

@@ -77,6 +77,72 @@ TIDEMARK_HD inline Fraction read_time_since(const ReadStep& step, std::int64_t c
   return {static_cast<double>(clock_ms - last_ms), static_cast<double>(step.b)};
 }
 
+/// The middle of the cell in which the share `below` of the events is reached.
+TIDEMARK_HD inline Fraction read_quantile(const unsigned char* record, const ReadStep& step,
+                                          double below) {
+  const auto cell_at = [&](std::uint32_t cell) {
+    return field_at<std::int64_t>(record, step.a + 8 * cell);
+  };
+  std::int64_t all = 0;
+  for (std::uint32_t cell = 0; cell < step.b; ++cell) all += cell_at(cell);
+  if (all == 0) return {};
+  const double rank = below * static_cast<double>(all);
+  std::int64_t reached = 0;
+  std::uint32_t cell = 0;
+  for (; cell + 1 < step.b; ++cell) {
+    reached += cell_at(cell);
+    if (reached > 0 && static_cast<double>(reached) >= rank) break;
+  }
+  if (cell == 0) return {0.0, 1.0};
+  const std::uint32_t parts = (step.b - 1) / histogram_octaves;
+  const double octave = static_cast<double>(std::int64_t{1} << ((cell - 1) / parts));
+  // The lower edge and half a part more, over one denominator: a single division in the end.
+  const std::uint32_t halves = 2 * parts + 2 * ((cell - 1) % parts) + 1;
+  return {octave * halves, 2.0 * parts};
+}
+
+/// Shares of the cells of payer sums: the largest, or the sum of their squares.
+TIDEMARK_HD inline Fraction read_concentration(const unsigned char* record, const ReadStep& step) {
+  double all = 0, largest = 0, squares = 0;
+  for (std::uint32_t cell = 0; cell < step.b; ++cell) {
+    const double sum = static_cast<double>(field_at<std::int64_t>(record, step.a + 8 * cell));
+    all += sum;
+    squares += sum * sum;
+    largest = sum > largest ? sum : largest;
+  }
+  if (step.kind == ReadKind::largest) return {largest, all};
+  return {squares, all * all};
+}
+
+/// Kinds that look at single buckets. A gap begins behind the oldest active bucket of the window.
+TIDEMARK_HD inline Fraction read_scan(const WindowPlanView& plan, const ReadStep& step,
+                                      const unsigned char* record) {
+  const BucketScan& scan = plan.scans[step.a];
+  const Ring& ring = plan.rings[scan.ring];
+  const std::uint32_t position = field_at<RingState>(record, ring.state_offset).position;
+  const std::int64_t unit =
+      scan.is_amount ? ten_thousandths(field_at<RecordHead>(record, 0).exponent) : 1;
+  std::int64_t gap = 0, longest = 0, streak = 0;
+  bool any = false, unbroken = true;
+  for (int age = scan.age_begin; age < scan.age_end; ++age) {
+    const unsigned char* bucket = bucket_of(ring, record, position, age);
+    const std::int64_t value = scan.is_amount ? field_at<std::int64_t>(bucket, scan.bucket_offset)
+                                              : field_at<std::uint32_t>(bucket, scan.bucket_offset);
+    const bool reached =
+        static_cast<Wide>(value) * static_cast<Wide>(unit) >= static_cast<Wide>(scan.mark);
+    unbroken = unbroken && reached;
+    streak += unbroken ? 1 : 0;
+    ++gap;
+    if (!reached) continue;
+    any = true;
+    longest = gap - 1 > longest ? gap - 1 : longest;
+    gap = 0;
+  }
+  if (step.kind == ReadKind::streak) return {static_cast<double>(streak), 1.0};
+  if (!any) return {};
+  return {static_cast<double>(longest), 1.0};
+}
+
 /// Kinds that read the record.
 TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const ReadStep& step,
                                              const unsigned char* record) {
@@ -103,6 +169,16 @@ TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const R
       return {static_cast<double>(bucket_sum_max - total(step.a) + 1), 1.0};
     case ReadKind::distinct:
       return read_distinct(plan, step, record);
+    case ReadKind::quantile:
+      return read_quantile(record, step, plan.estimates[step.c]);
+    case ReadKind::largest:
+    case ReadKind::herfindahl:
+      return read_concentration(record, step);
+    case ReadKind::longest_gap:
+    case ReadKind::streak:
+      return read_scan(plan, step, record);
+    case ReadKind::decayed:
+      return {static_cast<double>(total(step.a)), 65536.0};
     case ReadKind::since:
       return read_time_since(step, head.clock_ms, field_at<std::uint64_t>(record, step.a));
     case ReadKind::history:

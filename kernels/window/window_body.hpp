@@ -20,7 +20,7 @@ struct WindowEvent {
   std::int64_t amount_minor = 0;
   std::uint64_t payer_hash = 0;
   EventType type = EventType::none;
-  std::uint8_t flags = 0;  // EventFlag
+  std::uint8_t bits = 0;  // EventBit, less those of the calendar
 };
 
 /// The event's place in the merchant's calendar, worked out once.
@@ -42,11 +42,9 @@ TIDEMARK_HD inline EventPlace place_of(const WindowEvent& event, const ZoneView&
   const std::int64_t local_ms = event.time_ms + zone_offset_ms(zone, event.time_ms);
   EventPlace place;
   place.day = day_of_local_ms(local_ms);
-  unsigned bits = 0;
+  unsigned bits = event.bits;
   if (hour_of_local_ms(local_ms) <= 6) bits |= event_bit_night;
   if (weekday_of_day(place.day) >= 5) bits |= event_bit_weekend;
-  if ((event.flags & flag_certified) != 0) bits |= event_bit_certified;
-  if (event.payer_hash != 0) bits |= event_bit_payer;
   place.bits = static_cast<std::uint8_t>(bits);
   return place;
 }
@@ -73,6 +71,13 @@ TIDEMARK_HD constexpr std::uint64_t ordered_time(std::int64_t time_ms) {
   return static_cast<std::uint64_t>(time_ms) ^ (std::uint64_t{1} << 63);
 }
 
+/// Ten to the power of 4 less the digits after the point; exponents of ISO 4217 end at 4.
+TIDEMARK_HD constexpr std::int64_t ten_thousandths(std::uint8_t exponent) {
+  std::int64_t factor = 1;
+  for (int digit = exponent; digit < 4; ++digit) factor *= 10;
+  return factor;
+}
+
 /// True when no ring of the plan, at the given clock, still has the event's bucket.
 TIDEMARK_HD inline bool is_too_late(const WindowPlanView& plan, std::int64_t clock_ms,
                                     std::int32_t clock_day, std::int64_t time_ms,
@@ -90,8 +95,9 @@ TIDEMARK_HD inline bool is_too_late(const WindowPlanView& plan, std::int64_t clo
 }
 
 /// The bucket of an age in the memory of a record.
-TIDEMARK_HD inline unsigned char* bucket_of(const Ring& ring, unsigned char* record,
-                                            std::uint32_t position, int age) {
+template <typename Byte>
+TIDEMARK_HD inline Byte* bucket_of(const Ring& ring, Byte* record, std::uint32_t position,
+                                   int age) {
   std::int32_t index = static_cast<std::int32_t>(position) - age;
   if (index < 0) index += ring.length;
   return record + ring.bucket_offset + static_cast<std::uint32_t>(index) * ring.bucket_bytes;
@@ -141,8 +147,18 @@ TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char*
       if (!take_away && value > total) total = value;
       break;
     }
+    case Accumulator::histogram:
+    case Accumulator::payer_sums:
+      for (std::uint32_t cell = 0; cell < step.cells; ++cell) {
+        const std::int64_t value =
+            step.kind == Accumulator::histogram
+                ? field_at<std::uint32_t>(bucket, step.bucket_offset + 4 * cell)
+                : field_at<std::int64_t>(bucket, step.bucket_offset + 8 * cell);
+        field_at<std::int64_t>(record, step.target_offset + 8 * cell) += take_away ? -value : value;
+      }
+      break;
     case Accumulator::sketch:
-      for (std::uint32_t word = 0; !take_away && word < step.sketch_words; ++word) {
+      for (std::uint32_t word = 0; !take_away && word < step.cells; ++word) {
         field_at<std::uint64_t>(record, step.target_offset + 8 * word) |=
             field_at<std::uint64_t>(bucket, step.bucket_offset + 8 * word);
       }
@@ -167,7 +183,7 @@ TIDEMARK_HD inline bool needs_recompute(const ShiftStep& step, const Ring& ring,
 
 /// Empties the total of a maximum or a sketch.
 TIDEMARK_HD inline void clear_total(const ShiftStep& step, unsigned char* record) {
-  const std::uint32_t words = step.kind == Accumulator::sketch ? step.sketch_words : 1;
+  const std::uint32_t words = step.kind == Accumulator::sketch ? step.cells : 1;
   for (std::uint32_t word = 0; word < words; ++word) {
     field_at<std::uint64_t>(record, step.target_offset + 8 * word) = 0;
   }
@@ -228,6 +244,15 @@ TIDEMARK_HD inline void shift_ring(const WindowPlanView& plan, const Ring& ring,
   state.position = static_cast<std::uint32_t>((state.position + steps) % ring.length);
 }
 
+/// What is left of a decayed sum `age` buckets later.
+TIDEMARK_HD inline std::int64_t decayed_by(const WindowPlanView& plan, const Decay& decay,
+                                           std::int64_t value, std::int64_t age) {
+  if (age <= 0) return value;
+  if (age > decay.factor_count) return 0;
+  const std::uint64_t factor = plan.factors[decay.factor_begin + age - 1];
+  return static_cast<std::int64_t>((static_cast<Wide>(value) * factor) >> 63);
+}
+
 /// Moves the clock to max(clock, time_ms) and every ring with it. `day` is the local day of
 /// time_ms.
 TIDEMARK_HD inline void advance_record(const WindowPlanView& plan, unsigned char* record,
@@ -254,6 +279,13 @@ TIDEMARK_HD inline void advance_record(const WindowPlanView& plan, unsigned char
     const std::int64_t steps = bucket_number(ring.tier, clock_ms, clock_day) -
                                bucket_number(ring.tier, head.clock_ms, head.day);
     if (steps > 0) shift_ring(plan, ring, steps, record);
+  }
+  for (std::uint32_t d = 0; d < plan.decay_count; ++d) {
+    const Decay& decay = plan.decays[d];
+    const std::int64_t steps = bucket_number(decay.tier, clock_ms, clock_day) -
+                               bucket_number(decay.tier, head.clock_ms, head.day);
+    std::int64_t& value = field_at<std::int64_t>(record, decay.target_offset);
+    value = decayed_by(plan, decay, value, steps);
   }
   head.clock_ms = clock_ms;
   head.day = clock_day;

@@ -20,8 +20,25 @@ inline constexpr int ring_buckets_max = 128;
 inline constexpr std::int64_t bucket_sum_max = std::int64_t{1} << 55;
 
 /// What a bucket keeps of one measure. `greatest` and `least` keep one more than the value (of
-/// `least`: than bucket_sum_max minus it), so that 0 is "no event".
-enum class Accumulator : std::uint8_t { count, sum, sum_squares, greatest, least, sketch };
+/// `least`: than bucket_sum_max minus it), so that 0 is "no event". The last three have several
+/// cells: words of a sketch's bits, events by the size of their amount, sums by the payer's hash.
+enum class Accumulator : std::uint8_t {
+  count,
+  sum,
+  sum_squares,
+  greatest,
+  least,
+  sketch,
+  histogram,
+  payer_sums,
+};
+constexpr bool has_cells(Accumulator kind) {
+  return kind >= Accumulator::sketch;
+}
+
+/// A histogram has a cell for 0 and this many octaves, each cut into equal parts; what is larger is
+/// in the last.
+inline constexpr std::uint32_t histogram_octaves = 44;
 
 /// Facts about an event that measures filter by.
 enum EventBit : std::uint8_t {
@@ -29,6 +46,8 @@ enum EventBit : std::uint8_t {
   event_bit_weekend = 2,  // local Saturday or Sunday
   event_bit_certified = 4,
   event_bit_payer = 8,  // has a payer or buyer
+  event_bit_invoice = 16,
+  event_bit_order = 32,  // names an invoice, an order
 };
 
 /// A window total that one accumulator feeds while a bucket's age is in [age_begin, age_end).
@@ -53,7 +72,7 @@ struct AmountTest {
 struct UpdateStep {
   Accumulator kind = Accumulator::count;
   std::uint8_t need_mask = 0, need_bits = 0;
-  std::uint16_t sketch_words = 0;
+  std::uint16_t cells = 0;
   std::uint16_t amount_test = 0;    // 0: none, else one more than its number
   std::uint32_t bucket_offset = 0;  // inside the bucket
   std::uint32_t member_begin = 0, member_end = 0;
@@ -72,16 +91,34 @@ struct LastStep {
   std::uint32_t target_offset = 0;
 };
 
+/// A sum that halves every so many buckets: 2^16 times the sum of values, each by the factor of its
+/// age. Factors are Q63, the first of them for the age of one bucket; older is 0.
+struct Decay {
+  Tier tier = Tier::day;
+  std::uint32_t target_offset = 0;
+  std::uint32_t factor_begin = 0, factor_count = 0;
+};
+inline constexpr std::int64_t decayed_max = std::int64_t{1} << 62;
+
+/// Adds an event to a decayed sum.
+struct DecayStep {
+  std::uint8_t need_mask = 0, need_bits = 0;
+  std::uint16_t amount_test = 0;  // as in UpdateStep
+  bool is_amount = false;         // else every event is 1
+  std::uint32_t decay = 0;
+};
+
 struct TypeUpdates {
   std::uint32_t ring_begin = 0, ring_end = 0;
   std::uint32_t last_begin = 0, last_end = 0;
+  std::uint32_t decay_begin = 0, decay_end = 0;
 };
 
 /// What to do with a bucket that leaves or enters a window when the clock moves.
 struct ShiftStep {
   Accumulator kind = Accumulator::count;
   bool active = false;
-  std::uint16_t sketch_words = 0;
+  std::uint16_t cells = 0;
   std::uint32_t bucket_offset = 0, target_offset = 0;
 };
 
@@ -129,19 +166,35 @@ struct RecordHead {
 enum RecordFlag : std::uint8_t { record_started = 1, record_saturated = 2 };
 static_assert(sizeof(RecordHead) == 32);
 
+/// Buckets of one accumulator that a read-out looks at one by one: of ages [age_begin, age_end),
+/// and the mark that a count, or a sum in ten-thousandths of the major unit, has to reach.
+struct BucketScan {
+  std::uint32_t ring = 0;
+  std::uint32_t bucket_offset = 0;
+  std::int16_t age_begin = 0, age_end = 0;
+  bool is_amount = false;
+  std::int64_t mark = 1;
+};
+
 /// A number on its way to a column is num / (den * 10^(exponent * scale)), num and den exact
 /// integers in a double as far as they fit: so a mean or a ratio is one division. 0 / 0 is "none".
 enum class ReadKind : std::uint8_t {
-  total,      // a: total                        num = total
-  periods,    // a: total, b: buckets            num = total, den = b
-  mean,       // a: sum, b: count
-  deviation,  // a: sum, b: count, c: squares    population sigma
-  variation,  // a: sum, b: count, c: squares    sigma / mean
-  greatest,   // a: maximum
-  least,      // a: maximum of the complement
-  distinct,   // a: sketch, b: words, c: first entry of its table of estimates
-  since,      // a: latest time, b: milliseconds of the unit
-  history,    // b: milliseconds of the unit
+  total,        // a: total                        num = total
+  periods,      // a: total, b: buckets            num = total, den = b
+  mean,         // a: sum, b: count
+  deviation,    // a: sum, b: count, c: squares    population sigma
+  variation,    // a: sum, b: count, c: squares    sigma / mean
+  greatest,     // a: maximum
+  least,        // a: maximum of the complement
+  distinct,     // a: sketch, b: words, c: first entry of its table of estimates
+  quantile,     // a: histogram, b: cells, c: where in `estimates` the share below is
+  largest,      // a: payer sums, b: cells         largest share of one cell
+  herfindahl,   // a: payer sums, b: cells        sum of squared shares
+  longest_gap,  // a: scan                        buckets before an active one, or since
+  streak,       // a: scan                        newest buckets that reach the mark
+  decayed,      // a: decayed sum
+  since,        // a: latest time, b: milliseconds of the unit
+  history,      // b: milliseconds of the unit
   event_amount,
   event_type,  // a, b: mask of types; 1 if the event's is one of them
   event_bit,   // a: EventBit
@@ -175,12 +228,17 @@ struct WindowPlanView {
   const UpdateStep* updates = nullptr;
   const WindowMember* members = nullptr;
   const LastStep* lasts = nullptr;
+  const Decay* decays = nullptr;
+  const DecayStep* decay_steps = nullptr;
+  const std::uint64_t* factors = nullptr;
+  const BucketScan* scans = nullptr;
   const AmountTest* amount_tests = nullptr;
   const ReadStep* reads = nullptr;
   const std::int32_t* operands = nullptr;
   const ReadColumn* columns = nullptr;
   const double* estimates = nullptr;  // tables of linear counting, by set bits
   std::uint32_t ring_count = 0;
+  std::uint32_t decay_count = 0;
   std::uint32_t read_count = 0;
   std::uint32_t number_count = 0;  // doubles of scratch: twice this
   std::uint32_t column_count = 0;
@@ -199,6 +257,10 @@ struct WindowPlan {
   std::vector<UpdateStep> updates;
   std::vector<WindowMember> members;
   std::vector<LastStep> lasts;
+  std::vector<Decay> decays;
+  std::vector<DecayStep> decay_steps;
+  std::vector<std::uint64_t> factors;
+  std::vector<BucketScan> scans;
   std::vector<AmountTest> amount_tests;
   std::vector<ReadStep> reads;
   std::vector<std::int32_t> operands;

@@ -30,6 +30,7 @@ measures:
   paid_large: {entity: payer, source: payments, where: {amount_from: 5000, night: false}}
   bought: {entity: payer, source: invoices, where: {certified: true}, value: amount}
   signals: {source: signals}
+  matched: {source: payments, where: {invoice: true, order: true}}
 features:
   - {name: amount, event: amount}
   - {name: is_refund, event: type, types: [refund]}
@@ -63,12 +64,31 @@ features:
   - {name: signals_1d, aggregate: count, of: signals, window: 1d}
   - {name: back_share, ratio: [back_3m, pay_3m], empty: 0}
   - {name: change, change: [pay_3m, back_3m]}
-  - {name: gap, difference: [mean_24h, sd_2d]}
+  - {name: gap_money, difference: [mean_24h, sd_2d]}
   - {name: kept, net: {add: [pay_3m, sum_3h], subtract: [back_3m, wide_90d]}}
   - {name: kept_share, ratio: [kept, pay_3m]}
   - {name: over_mean, ratio: [amount, mean_24h]}
   - {name: per_event, ratio: [frauds_28d, pay_3m]}
   - {name: "large_{aggregate}_{window}", aggregates: [count, max], of: large, windows: [2h, 30d]}
+  - {name: matched_7d, aggregate: count, of: matched, window: 7d}
+  - {name: has_order, event: order}
+  - {name: "q{window}", aggregate: quantile, of: pay, windows: [1h, 30d], below: 0.9}
+  - {name: median, aggregate: quantile, of: plain, window: 20d, delay: 4d, below: 0.5, parts: 1}
+  - {name: paid_median, aggregate: quantile, of: paid, window: 2mo, below: 0.25, parts: 16}
+  - {name: largest, aggregate: largest_share, of: pay, window: 30d}
+  - {name: hhi, aggregate: herfindahl, of: pay, window: 30d, empty: 0}
+  - {name: hhi_w, aggregate: herfindahl, of: bills, window: 9w, delay: 1w, cells: 16}
+  - {name: gap, aggregate: longest_gap, of: pay, window: 40d, delay: 1d}
+  - {name: gap_h, aggregate: longest_gap, of: frauds, window: 100h, empty: 999}
+  - {name: streak_d, aggregate: streak, of: pay, window: 30d, value: count, from: 2}
+  - {name: streak_w, aggregate: streak, of: pay, window: 12w, from: 1500.5}
+  - {name: streak_mo, aggregate: streak, of: pay, window: 6mo, delay: 1mo}
+  - {name: paid_gap, aggregate: longest_gap, of: paid, window: 60d}
+  - {name: recent, aggregate: decayed_sum, of: pay, half_life: 7d}
+  - {name: recent_n, aggregate: decayed_count, of: pay, half_life: 36h}
+  - {name: recent_back, aggregate: decayed_sum, of: back, half_life: 3w}
+  - {name: paid_recent, aggregate: decayed_sum, of: paid, half_life: 1d}
+  - {name: trend, ratio: [recent, pay_3m]}
   - {name: since_large, aggregate: since, of: large, unit: h}
   - {name: round_9d, aggregate: count, of: round, window: 9d}
   - {name: "paid_{aggregate}_{window}", aggregates: [count, sum, mean, max, min, stddev], of: paid,
@@ -147,6 +167,8 @@ Line random_line(std::mt19937& random) {
   if (random() % 60 == 0) line.amount_minor = INT64_MAX - static_cast<std::int64_t>(random());
   if (random() % 4 != 0) line.payer = "p-" + std::to_string(random() % 50);
   line.certified = random() % 5 != 0;
+  if (random() % 3 == 0) line.invoice = "i";
+  if (random() % 3 == 0) line.order = "o";
   if (random() % 50 == 0) line.currency = "USD";
   if (random() % 5 != 0) line.time_zone = pick(zones, random);
   if (random() % 3 == 0) line.profile_currency = random() % 2 == 0 ? "JPY" : "CNY";

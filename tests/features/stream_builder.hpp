@@ -38,6 +38,7 @@ struct Line {
   std::string currency = "CNY";
   std::string payer;
   bool certified = true;
+  std::string invoice, order;
   std::string time_zone;         // profile
   std::string profile_currency;  // profile
 };
@@ -73,6 +74,8 @@ class Stream {
       batch.amount_minor[row] = kept.amount_minor;
       batch.currency[row] = pack_currency(kept.currency);
       batch.payer_hash[row] = hash_of(kept.payer);
+      batch.invoice_hash[row] = hash_of(kept.invoice);
+      batch.order_hash[row] = hash_of(kept.order);
     }
     if (kept.type == EventType::profile) {
       Profile profile;

@@ -74,6 +74,73 @@ TEST(WindowsContract, SevenDaysDelayedBySevenAreDaysThirteenToSevenBefore) {
   EXPECT_EQ(contract.value(d, "s"), expected);
 }
 
+TEST(WindowsContract, AGapBeginsBehindAnActiveDayAndMayLastUntilNow) {
+  Contract contract(
+      "  - {name: g, aggregate: longest_gap, of: payments, window: 30d}\n"
+      "  - {name: f, aggregate: longest_gap, of: frauds, window: 30d}\n");
+  contract.pay(april_ms);
+  contract.pay(april_ms + 5 * day_ms);
+  const std::size_t last = contract.pay(april_ms + 8 * day_ms);
+  EXPECT_EQ(contract.value(0, "g"), 0);
+  EXPECT_EQ(contract.value(last, "g"), 4);
+  EXPECT_TRUE(std::isnan(contract.value(last, "f"))) << "no event, no gap";
+  Line refund;
+  refund.type = EventType::refund;
+  refund.time_ms = april_ms + 20 * day_ms;
+  EXPECT_EQ(contract.value(contract.add(refund), "g"), 12);
+}
+
+TEST(WindowsContract, AStreakEndsAtTheFirstBucketBelowTheMark) {
+  Contract contract(
+      "  - {name: s, aggregate: streak, of: payments, window: 12w, from: 100}\n"
+      "  - {name: n, aggregate: streak, of: payments, window: 12w, delay: 1w, from: 100}\n");
+  const std::int64_t monday_ms = april_ms + day_ms;
+  const std::int64_t takings[] = {20'000, 9'999, 10'000, 30'000, 5'000};
+  std::size_t row = 0;
+  for (int week = 0; week < 5; ++week) {
+    row = contract.pay(monday_ms + week * 7 * day_ms, takings[week]);
+  }
+  EXPECT_EQ(contract.value(row - 1, "s"), 2) << "the second week was a cent short";
+  EXPECT_EQ(contract.value(row, "s"), 0);
+  EXPECT_EQ(contract.value(row, "n"), 2);
+}
+
+TEST(WindowsContract, ADecayedSumHalvesEveryHalfLife) {
+  Contract contract("  - {name: d, aggregate: decayed_sum, of: payments, half_life: 3d}\n");
+  contract.pay(april_ms, 80'00);
+  const std::size_t later = contract.pay(april_ms + 3 * day_ms, 0);
+  EXPECT_EQ(contract.value(later, "d"), 40);
+  contract.pay(april_ms, 80'00);  // late: it counts as if it had come in time
+  EXPECT_EQ(contract.value(contract.pay(april_ms + 6 * day_ms, 1'00), "d"), 41);
+}
+
+TEST(WindowsContract, AQuantileIsTheMiddleOfItsPartOfAnOctave) {
+  Contract contract(
+      "  - {name: q, aggregate: quantile, of: payments, window: 30d, below: 0.5, parts: 4}\n");
+  std::size_t row = 0;
+  for (const std::int64_t minor : {100, 1'000, 1'000'000}) row = contract.pay(april_ms, minor);
+  // 10.00 is in [896, 1024) of the octave that begins at 512.
+  EXPECT_EQ(contract.value(row, "q"), 9.6f);
+}
+
+TEST(WindowsContract, ConcentrationIsOfKnownPayers) {
+  Contract contract(
+      "  - {name: l, aggregate: largest_share, of: payments, window: 30d}\n"
+      "  - {name: h, aggregate: herfindahl, of: payments, window: 30d}\n");
+  const auto pay = [&](const std::string& payer, std::int64_t amount_minor) {
+    Line line;
+    line.payer = payer;
+    line.time_ms = april_ms;
+    line.amount_minor = amount_minor;
+    return contract.add(line);
+  };
+  EXPECT_TRUE(std::isnan(contract.value(pay("", 500), "l")));
+  pay("p", 300);
+  const std::size_t row = pay("q", 100);
+  EXPECT_EQ(contract.value(row, "l"), 0.75f);
+  EXPECT_EQ(contract.value(row, "h"), 0.625f);
+}
+
 TEST(WindowsContract, OneHourIsTheCurrentMinuteAndThe59Before) {
   Contract contract("  - {name: n, aggregate: count, of: payments, window: 1h}\n");
   contract.pay(april_ms + 59'999);                                      // minute 0

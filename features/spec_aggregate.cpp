@@ -1,0 +1,122 @@
+// See spec_aggregate.hpp.
+#include "features/spec_aggregate.hpp"
+
+#include "features/spec_measure.hpp"
+#include "features/spec_window.hpp"
+#include "kernels/base/civil_time.hpp"
+
+namespace tidemark {
+namespace {
+
+/// What an aggregate looks at: events alone, the amounts, or either.
+enum class Needs : std::uint8_t { events, amounts, either };
+
+struct Aggregate {
+  std::string_view name;
+  FeatureKind kind;
+  Needs needs;
+  bool is_money;
+};
+
+constexpr Aggregate aggregates[] = {
+    {"count", FeatureKind::count, Needs::events, false},
+    {"sum", FeatureKind::sum, Needs::amounts, true},
+    {"mean", FeatureKind::mean, Needs::amounts, true},
+    {"min", FeatureKind::min, Needs::amounts, true},
+    {"max", FeatureKind::max, Needs::amounts, true},
+    {"stddev", FeatureKind::stddev, Needs::amounts, true},
+    {"cv", FeatureKind::cv, Needs::amounts, false},
+    {"quantile", FeatureKind::quantile, Needs::amounts, true},
+    {"distinct", FeatureKind::distinct, Needs::events, false},
+    {"largest_share", FeatureKind::largest_share, Needs::amounts, false},
+    {"herfindahl", FeatureKind::herfindahl, Needs::amounts, false},
+    {"active", FeatureKind::active, Needs::either, false},
+    {"longest_gap", FeatureKind::longest_gap, Needs::events, false},
+    {"streak", FeatureKind::streak, Needs::either, false},
+    {"period_mean", FeatureKind::period_mean, Needs::amounts, true},
+    {"decayed_count", FeatureKind::decayed_count, Needs::events, false},
+    {"decayed_sum", FeatureKind::decayed_sum, Needs::amounts, true},
+    {"since", FeatureKind::since, Needs::events, false},
+};
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
+    {{"h", ms_per_hour}, {"d", ms_per_day}}};
+
+const Aggregate& aggregate_named(const YamlMap& map, const std::string& key,
+                                 const std::string& name) {
+  std::string all;
+  for (const Aggregate& aggregate : aggregates) {
+    if (aggregate.name == name) return aggregate;
+    all += (all.empty() ? "" : ", ") + std::string(aggregate.name);
+  }
+  map.fail(key, "'" + name + "' is none of " + all);
+}
+
+int power_of_two(YamlMap& map, const std::string& key, int fallback, int least, int most) {
+  const auto value = static_cast<int>(map.integer(key, fallback, least, most));
+  if ((value & (value - 1)) != 0) map.fail(key, "expected a power of two");
+  return value;
+}
+
+void read_streak(YamlMap& map, Feature& feature) {
+  if (feature.of_amount) {
+    if (map.has("from")) feature.mark = read_amount_e4(map, "from");
+  } else {
+    feature.mark = map.integer("from", 1, 1, UINT32_MAX);
+  }
+}
+
+void read_options(YamlMap& map, Feature& feature) {
+  switch (feature.kind) {
+    case FeatureKind::distinct:
+      feature.sketch_bits = power_of_two(map, "bits", 512, 64, 65'536);
+      break;
+    case FeatureKind::quantile:
+      feature.below = map.number("below");
+      if (!(feature.below > 0 && feature.below < 1)) map.fail("below", "expected 0 < below < 1");
+      feature.cells =
+          1 + static_cast<int>(histogram_octaves) * power_of_two(map, "parts", 4, 1, 16);
+      break;
+    case FeatureKind::largest_share:
+    case FeatureKind::herfindahl:
+      feature.cells = power_of_two(map, "cells", 64, 16, 4'096);
+      break;
+    case FeatureKind::streak:
+      read_streak(map, feature);
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace
+
+void read_time_unit(YamlMap& map, Feature& feature) {
+  const auto unit = look_up(time_units, map.text("unit"));
+  if (!unit) map.fail("unit", "expected h or d");
+  feature.unit_ms = *unit;
+}
+
+void read_aggregate_of(YamlMap& map, const FamilyWords& family, const Measure& measure,
+                       Feature& feature) {
+  const bool own = family.aggregate.empty();
+  const Aggregate& aggregate = aggregate_named(map, own ? "aggregate" : "aggregates",
+                                               own ? map.text("aggregate") : family.aggregate);
+  feature.kind = aggregate.kind;
+  feature.of_amount = aggregate.needs == Needs::amounts;
+  if (aggregate.needs == Needs::either) {
+    const std::string value = map.text("value", measure.has_amount ? "amount" : "count");
+    if (value != "amount" && value != "count") map.fail("value", "expected amount or count");
+    feature.of_amount = value == "amount";
+  }
+  if (feature.of_amount && !measure.has_amount) {
+    map.fail("of", "measure '" + measure.name + "' has no value: give it 'value: amount'");
+  }
+  feature.scale = aggregate.is_money ? 1 : 0;
+  if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
+  if (is_decayed(feature)) return read_half_life(map, feature);
+  read_feature_window(map, family.window, feature);
+  read_options(map, feature);
+}
+
+}  // namespace tidemark
