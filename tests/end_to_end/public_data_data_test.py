@@ -2,33 +2,19 @@
 # fraud, and the 2,466 invoices of the receivables sample, converted by tools/convert, through
 # replays and through a real broker. Every event is accounted for, the outputs are the same bytes.
 import filecmp
-import os
-import pathlib
-import subprocess
 
 import pytest
-from support import kafka, outputs, program, scene
+from support import kafka, outputs, program, public, scene
 
-DATA = os.environ.get("TIDEMARK_TEST_DATA_DIR")
 TRANSACTIONS, RECEIVABLES = 872_795, 2_466
 SOURCES = ("payments", "invoices", "feedback")
 
 
-def convert(tool, file, folder):
-    source = pathlib.Path(DATA) / file
-    if not source.exists():
-        pytest.skip(f"no {file} in TIDEMARK_TEST_DATA_DIR")
-    command = [program.ROOT / "tools/convert" / tool, "--in", source, "--out", folder]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-
-
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    if not DATA:
-        pytest.skip("TIDEMARK_TEST_DATA_DIR is not set")
     folder = tmp_path_factory.mktemp("public")
-    convert("handbook", "fdh_2018-04_06.csv.xz", folder)
-    convert("receivables", "accounts-receivable.csv", folder)
+    public.convert("handbook", "fdh_2018-04_06.csv.xz", folder)
+    public.convert("receivables", "accounts-receivable.csv", folder)
     return {source: folder / f"{source}.jsonl" for source in SOURCES}
 
 
