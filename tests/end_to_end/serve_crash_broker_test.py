@@ -40,7 +40,7 @@ def killed(broker, undisturbed, tmp_path_factory):
         with deployment.serve(*SMALL_STEPS) as serve:
             # Somewhere between the last death and the end, and at any point of a transaction.
             goal = total * (number + dice.uniform(0.2, 0.6)) / (KILLS + 1)
-            wait_committed(deployment, serve, goal)
+            serve.wait_committed(goal)
             time.sleep(dice.uniform(0, 0.05))
             serve.check()
             serve.kill()
@@ -49,13 +49,6 @@ def killed(broker, undisturbed, tmp_path_factory):
         serve.wait_caught_up()
         counts = serve.finish()
     return deployment, counts, deaths, total
-
-
-def wait_committed(deployment, serve, goal):
-    deadline = time.monotonic() + 120
-    while sum(deployment.committed().values()) < goal:
-        serve.check()
-        assert time.monotonic() < deadline, f"no progress: {serve.words()}"
 
 
 def test_it_died_in_the_middle(killed):

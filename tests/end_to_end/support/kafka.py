@@ -31,6 +31,15 @@ class Broker:
     def __enter__(self):
         if not (DEPS / "kafka/libs").is_dir() or not shutil.which("java"):
             pytest.skip("no broker on this machine: run tools/setup kafka")
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        shutil.rmtree(self.folder / "broker/data", ignore_errors=True)
+
+    def start(self):
+        """Once more after kill() it has the same address and topics."""
         done = subprocess.run(
             [program.ROOT / "tools/kafka", "start", self.folder / "broker",
              "--with-parent", str(os.getpid())],
@@ -38,12 +47,11 @@ class Broker:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         self.bootstrap = done.stdout.strip()
-        return self
 
-    def __exit__(self, *_):
+    def kill(self):
+        """SIGKILL, as a power cut would."""
         command = [program.ROOT / "tools/kafka", "kill", self.folder / "broker"]
         subprocess.run(command, check=True)
-        shutil.rmtree(self.folder / "broker/data", ignore_errors=True)
 
 
 class Deployment:
@@ -132,24 +140,24 @@ class Deployment:
 
     def committed(self):
         """{(topic, partition): offset} that the group has committed."""
-        places = [TopicPartition(*place) for place in self.places()]
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                found = self.observer().committed(places, timeout=20)
-                break
-            except KafkaException:  # the group's coordinator may still be on its way
-                assert time.monotonic() < deadline, "committed offsets cannot be read"
-                time.sleep(0.2)
-        return {(p.topic, p.partition): max(p.offset, 0) for p in found}
+
+        def ask():
+            places = [TopicPartition(*place) for place in self.places()]
+            return self.observer().committed(places, timeout=20)
+
+        return {(p.topic, p.partition): max(p.offset, 0) for p in answer_of(ask)}
 
     def ends(self):
         """{(topic, partition): offset} behind the last record of the keyed inputs."""
-        observer = self.observer()
-        return {
-            place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[1]
-            for place in self.places()
-        }
+
+        def ask():
+            observer = self.observer()
+            return {
+                place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[1]
+                for place in self.places()
+            }
+
+        return answer_of(ask)
 
     def places(self):
         topics = self.observer().list_topics(timeout=20).topics
@@ -205,10 +213,13 @@ class Serve:
         assert self.process.poll() is None, f"serve ended early: {self.words()}"
 
     def wait_ready(self, seconds=60):
+        self.wait_words("] ready", seconds)
+
+    def wait_words(self, words, seconds=60):
         deadline = time.monotonic() + seconds
-        while "] ready" not in self.words():
+        while words not in self.words():
             self.check()
-            assert time.monotonic() < deadline, f"not ready: {self.words()}"
+            assert time.monotonic() < deadline, f"no '{words}': {self.words()}"
             time.sleep(0.05)
 
     def wait_caught_up(self, seconds=240):
@@ -223,6 +234,13 @@ class Serve:
                 return
             assert time.monotonic() < deadline, f"behind: {behind}; {self.words()}"
             time.sleep(0.2)
+
+    def wait_committed(self, goal, seconds=120):
+        """Until the group has committed so many records of all sources."""
+        deadline = time.monotonic() + seconds
+        while sum(self.deployment.committed().values()) < goal:
+            self.check()
+            assert time.monotonic() < deadline, f"no progress: {self.words()}"
 
     def finish(self):
         """Asks for the end and gives the counts of the last line."""
@@ -241,6 +259,17 @@ class Serve:
         self.process.communicate(timeout=seconds)
         assert self.process.returncode == 1, (self.process.returncode, self.words())
         return self.words().strip().splitlines()[-1]
+
+
+def answer_of(ask, seconds=30):
+    """What a broker that may still be on its way, or its coordinators and leaders, says."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            assert time.monotonic() < deadline, f"no answer: {error}"
+            time.sleep(0.2)
 
 
 def read_committed(broker, topic, partition=None):

@@ -24,6 +24,9 @@ class Broker {
   static Broker& instance();
   const std::string& bootstrap() const { return bootstrap_; }
   const std::string& missing() const { return missing_; }
+  /// Ends it as a power cut would; start() brings it back with its topics and its address.
+  void kill();
+  void start();
 
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;

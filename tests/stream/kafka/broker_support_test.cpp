@@ -124,14 +124,22 @@ Broker::Broker() {
   if (!missing_.empty()) return;
   std::string pattern = std::filesystem::temp_directory_path() / "tidemark-broker-XXXXXX";
   folder_ = mkdtemp(pattern.data());
+  start();
+}
+
+void Broker::start() {
   bootstrap_ =
       output_of(fmt::format("'{}' start '{}' --with-parent {}", script(), folder_, getpid()));
   check(!bootstrap_.empty(), "tools/kafka did not start a broker");
 }
 
+void Broker::kill() {
+  output_of(fmt::format("'{}' kill '{}'", script(), folder_));
+}
+
 Broker::~Broker() {
   if (folder_.empty()) return;
-  output_of(fmt::format("'{}' kill '{}'", script(), folder_));
+  kill();
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }
