@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/base/failure.hpp"
+#include "stream/kafka/errors.hpp"
 
 namespace tidemark::kafka {
 
@@ -46,6 +47,15 @@ void ClientWatch::note_error(const std::string& text) {
 std::string ClientWatch::last_error() {
   std::lock_guard lock(mutex_);
   return last_error_;
+}
+
+bool ClientWatch::connection_line_is_due() {
+  constexpr std::chrono::seconds between_lines{30};
+  std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_line_) return false;
+  next_line_ = now + between_lines;
+  return true;
 }
 
 int Deadline::left_ms() const {
@@ -84,8 +94,10 @@ void log_line(const rd_kafka_t* client, int level, const char* facility, const c
   // is no matter, since kafka.client.* goes to all clients; a producer id asked for again is usual.
   constexpr std::array<std::string_view, 4> said_elsewhere = {"CONFWARN", "GETPID", "TXNERR",
                                                               "FATAL"};
-  const bool minor = watch.quiet || std::find(said_elsewhere.begin(), said_elsewhere.end(),
-                                              facility) != said_elsewhere.end();
+  const bool minor =
+      watch.quiet ||
+      std::find(said_elsewhere.begin(), said_elsewhere.end(), facility) != said_elsewhere.end() ||
+      (std::string_view(facility) == "FAIL" && !watch.connection_line_is_due());
   const auto severity = minor        ? spdlog::level::debug
                         : level <= 4 ? spdlog::level::warn
                         : level <= 6 ? spdlog::level::info
@@ -97,7 +109,9 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void*) {
   ClientWatch& watch = watch_of(client);
   const auto error = static_cast<rd_kafka_resp_err_t>(code);
   watch.note_error(fmt::format("{} ({})", reason, rd_kafka_err2name(error)));
-  spdlog::log(watch.quiet ? spdlog::level::debug : spdlog::level::warn, "kafka {}: {}",
+  const bool minor =
+      watch.quiet || (classify(code) == ErrorClass::away && !watch.connection_line_is_due());
+  spdlog::log(minor ? spdlog::level::debug : spdlog::level::warn, "kafka {}: {}",
               rd_kafka_name(client), reason);
 }
 
@@ -127,7 +141,8 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
       {"group.protocol", "classic", true},
       // One owner for all sources of a partition number: range gives that, no sticky one does.
       {"partition.assignment.strategy", "range", true},
-      {"group.instance.id", settings.transactional_id},
+      // Who is in the group under it tells whether another instance lives: see fence.hpp.
+      {"group.instance.id", settings.transactional_id, true},
       {"session.timeout.ms", "6000"},
       {"heartbeat.interval.ms", "1500"},
       // A member that recovers from the log's start polls seldom.
@@ -165,6 +180,8 @@ std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind)
   all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
   if (!settings.transactional_id.empty()) all.push_back({"client.id", settings.transactional_id});
   all.push_back({"socket.nagle.disable", "true"});
+  // Brokers that come back after a long absence are met within seconds.
+  all.push_back({"reconnect.backoff.max.ms", "2000"});
   if (kind != ClientKind::producer) all.push_back({"log.connection.close", "false"});
   return all;
 }
@@ -195,7 +212,10 @@ bool concerns(ClientKind kind, const std::string& name) {
 const char* setting_of(const std::string& property) {
   if (property == "bootstrap.servers") return "kafka.bootstrap_servers";
   if (property == "group.id") return "kafka.group_id";
-  return property == "transactional.id" ? "kafka.transactional_id" : nullptr;
+  if (property == "transactional.id" || property == "group.instance.id") {
+    return "kafka.transactional_id";
+  }
+  return nullptr;
 }
 
 /// Checked on every kind of client, so that a wrong property stops the first one that is made.

@@ -51,10 +51,13 @@ struct ClientWatch {
 
   void note_error(const std::string& text);
   std::string last_error();
+  /// Connections that fail again and again are worth a line once in a while. Any thread.
+  bool connection_line_is_due();
 
  private:
   std::mutex mutex_;
   std::string last_error_;
+  std::chrono::steady_clock::time_point next_line_;
 };
 
 /// A configuration with our choices, the user's kafka.client.* over them and the log callback in

@@ -8,18 +8,23 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <set>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
+#include "stream/kafka/errors.hpp"
+#include "stream/kafka/fence.hpp"
 #include "stream/kafka/messages.hpp"
+#include "stream/kafka/wait.hpp"
 
 namespace tidemark {
 
-using kafka::Deadline;
 using kafka::PartitionList;
+using kafka::Wait;
 
 namespace {
 
@@ -44,6 +49,11 @@ std::vector<int> numbers_of(const std::set<std::pair<int, int>>& held) {
 
 GroupConsumer::Impl::Impl(const KafkaSettings& given) : settings(given) {
   watch.owner = this;
+  client = make_member();
+  queue.reset(rd_kafka_queue_get_consumer(client.get()));
+}
+
+kafka::ClientHandle GroupConsumer::Impl::make_member() {
   kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::group_consumer, watch);
   rd_kafka_conf_set_rebalance_cb(
       conf.get(), [](rd_kafka_t* rk, rd_kafka_resp_err_t error,
@@ -51,14 +61,15 @@ GroupConsumer::Impl::Impl(const KafkaSettings& given) : settings(given) {
         auto* self = static_cast<Impl*>(static_cast<kafka::ClientWatch*>(opaque)->owner);
         self->rebalance(rk, error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, partitions);
       });
-  client = kafka::make_client(std::move(conf), kafka::ClientKind::group_consumer);
-  rd_kafka_poll_set_consumer(client.get());
-  queue.reset(rd_kafka_queue_get_consumer(client.get()));
+  kafka::ClientHandle made = kafka::make_client(std::move(conf), kafka::ClientKind::group_consumer);
+  rd_kafka_poll_set_consumer(made.get());
+  return made;
 }
 
 void GroupConsumer::Impl::rebalance(rd_kafka_s* rk, bool assign,
                                     const rd_kafka_topic_partition_list_s* partitions) {
   if (assign) {
+    was_member = true;
     for (int i = 0; i < partitions->cnt; ++i) {
       const rd_kafka_topic_partition_t& p = partitions->elems[i];
       if (const auto source = source_of(p.topic)) {
@@ -127,44 +138,88 @@ void GroupConsumer::Impl::throw_if_fatal() {
   std::array<char, 512> text{};
   const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client.get(), text.data(), text.size());
   if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  if (fatal == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+  throw RunError(fmt::format("kafka consumer failed for good: {}", text.data()));
+}
+
+bool GroupConsumer::Impl::is_fenced() const {
+  return kafka::classify(rd_kafka_fatal_error(client.get(), nullptr, 0)) ==
+         kafka::ErrorClass::fenced;
+}
+
+void GroupConsumer::Impl::outlive_fence() {
+  if (another_instance_lives()) {
     throw RunError(fmt::format(
         "fenced: another instance uses group.instance.id '{}' (kafka.transactional_id) in group "
         "'{}'; give every instance its own",
         settings.transactional_id, settings.group_id));
   }
-  throw RunError(fmt::format("kafka consumer failed for good: {}", text.data()));
+  spdlog::warn("kafka: no other instance uses '{}': joining group '{}' again",
+               settings.transactional_id, settings.group_id);
+  Polled told;
+  if (pending.assigned.empty()) told.revoked = numbers_of(held);
+  told.lost = !told.revoked.empty();
+  close_member();
+  kafka::ClientHandle made = make_member();
+  {
+    const std::lock_guard lock(client_mutex);
+    client = std::move(made);
+  }
+  queue.reset(rd_kafka_queue_get_consumer(client.get()));
+  closing = false;
+  pending = std::move(told);
+  subscribe();
 }
 
-void GroupConsumer::Impl::throw_if_unanswerable(int error) {
-  throw_if_fatal();
-  if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
-    throw RunError(fmt::format("kafka does not let us use group '{}'", settings.group_id));
+kafka::GroupMetadata GroupConsumer::Impl::group_metadata() {
+  const std::lock_guard lock(client_mutex);
+  if (!client) return nullptr;
+  kafka::GroupMetadata metadata(rd_kafka_consumer_group_metadata(client.get()));
+  const bool member = rd_kafka_consumer_group_metadata_generation_id(metadata.get()) >= 0;
+  return member || !was_member ? std::move(metadata) : nullptr;
+}
+
+bool GroupConsumer::Impl::another_instance_lives() {
+  std::array<char, 32> session_ms{};
+  {
+    const std::lock_guard lock(client_mutex);
+    std::size_t size = session_ms.size();
+    if (client) {
+      rd_kafka_conf_get(rd_kafka_conf(client.get()), "session.timeout.ms", session_ms.data(),
+                        &size);
+    }
   }
+  return kafka::another_instance_lives(
+      settings, std::chrono::milliseconds(std::atoi(session_ms.data())), [this] {
+        const std::lock_guard lock(client_mutex);
+        char* id = client ? rd_kafka_memberid(client.get()) : nullptr;
+        std::string own = id ? id : "";
+        if (id != nullptr) rd_kafka_mem_free(client.get(), id);
+        return own;
+      });
 }
 
 /// Errors that arrive in place of a record. Those of the transport mend themselves.
 void GroupConsumer::Impl::handle_error(const rd_kafka_message_s& message) {
   const char* topic = message.rkt ? rd_kafka_topic_name(message.rkt) : "";
-  switch (message.err) {
-    case RD_KAFKA_RESP_ERR__FATAL:
-      throw_if_fatal();
-      return;
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-      throw RunError(fmt::format(
-          "{} [{}]: the log no longer has the offset to go on from: {}; its retention is shorter "
-          "than the engine was away, or the topic was made anew",
-          topic, message.partition, rd_kafka_message_errstr(&message)));
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      throw RunError(
-          fmt::format("{} [{}]: the topic or partition is gone", topic, message.partition));
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+  if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+      message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+    throw RunError(fmt::format(
+        "{} [{}]: the log no longer has the offset to go on from: {}; its retention is shorter "
+        "than the engine was away, or the topic was made anew",
+        topic, message.partition, rd_kafka_message_errstr(&message)));
+  }
+  switch (kafka::classify(message.err)) {
+    case kafka::ErrorClass::fatal:
+      if (message.err == RD_KAFKA_RESP_ERR__FATAL) return;  // poll() looks at it
       throw RunError(fmt::format("kafka does not let us read {} as group '{}': {}", topic,
                                  settings.group_id, rd_kafka_err2str(message.err)));
+    case kafka::ErrorClass::unknown_topic:
+      // Gone, or its broker has only just come back: a question about its bounds tells.
+      if (message.partition >= 0) {
+        kafka::query_bounds(client.get(), Wait(settings, watch), topic, message.partition);
+        return;
+      }
+      throw RunError(fmt::format("{}: there is no such topic", topic));
     default:
       spdlog::debug("kafka consumer: {}", rd_kafka_message_errstr(&message));
   }
@@ -213,20 +268,31 @@ GroupConsumer::~GroupConsumer() {
   if (impl_->client) close();
 }
 
-void GroupConsumer::subscribe() {
+void GroupConsumer::Impl::subscribe() {
   std::vector<std::pair<std::string, int>> topics;
   for (const Source source : keyed_sources) {
-    const std::string& topic = impl_->settings.input(source);
+    const std::string& topic = settings.input(source);
     if (!topic.empty()) topics.emplace_back(topic, RD_KAFKA_PARTITION_UA);
   }
-  const rd_kafka_resp_err_t error = rd_kafka_subscribe(impl_->client.get(), list_of(topics).get());
+  const rd_kafka_resp_err_t error = rd_kafka_subscribe(client.get(), list_of(topics).get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw RunError(fmt::format("kafka: cannot subscribe: {}", rd_kafka_err2str(error)));
   }
 }
 
+void GroupConsumer::subscribe() {
+  impl_->subscribe();
+}
+
 GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_ms) {
   Impl& self = *impl_;
+  if (self.is_fenced()) self.outlive_fence();
+  // A lost place is told alone: its partitions may come back with the next poll.
+  if (!self.pending.revoked.empty()) {
+    Polled polled = std::exchange(self.pending, {});
+    polled.records = std::make_shared<RawBatch>();
+    return polled;
+  }
   if (self.restart) self.apply_starts();
   if (self.messages.size() < records_max) self.messages.resize(records_max);
   const ssize_t got =
@@ -240,7 +306,7 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
   } release{{self.messages.data(), count}};
   Polled polled = std::exchange(self.pending, {});
   self.sort_out(release.all, polled);
-  if (count == 0) self.throw_if_fatal();
+  if (!self.is_fenced()) self.throw_if_fatal();
   return polled;
 }
 
@@ -277,18 +343,22 @@ SourceOffsets GroupConsumer::committed(int partition) {
     if (!topic.empty()) wanted.emplace_back(topic, partition);
   }
   const PartitionList list = list_of(wanted);
-  const Deadline deadline(impl_->settings);
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  do {
-    error = rd_kafka_committed(impl_->client.get(), list.get(), deadline.slice_ms(5000));
+  const std::string what = fmt::format("kafka: the committed offsets of group '{}' cannot be read",
+                                       impl_->settings.group_id);
+  Wait wait(impl_->settings, impl_->watch);
+  while (true) {
+    rd_kafka_resp_err_t error =
+        rd_kafka_committed(impl_->client.get(), list.get(), wait.attempt_ms());
     for (int i = 0; error == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i) {
       error = list->elems[i].err;
     }
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) impl_->throw_if_unanswerable(error);
-  } while (error != RD_KAFKA_RESP_ERR_NO_ERROR && !deadline.over());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw RunError(fmt::format("kafka: the committed offsets of group '{}' cannot be read: {}",
-                               impl_->settings.group_id, rd_kafka_err2str(error)));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    if (impl_->is_fenced()) {
+      impl_->outlive_fence();
+    } else {
+      impl_->throw_if_fatal();
+      wait.after(error, what);
+    }
   }
   SourceOffsets offsets;
   offsets.fill(offset_none);
@@ -304,14 +374,18 @@ std::int64_t GroupConsumer::committed(Source source, int partition) {
   return committed(partition)[static_cast<std::size_t>(source)];
 }
 
+void GroupConsumer::Impl::close_member() {
+  closing = true;
+  rd_kafka_assign(client.get(), nullptr);
+  forget_all();
+  rd_kafka_consumer_close(client.get());
+  queue.reset();
+  const std::lock_guard lock(client_mutex);
+  client.reset();
+}
+
 void GroupConsumer::close() {
-  if (!impl_->client) return;
-  impl_->closing = true;
-  rd_kafka_assign(impl_->client.get(), nullptr);
-  impl_->forget_all();
-  rd_kafka_consumer_close(impl_->client.get());
-  impl_->queue.reset();
-  impl_->client.reset();
+  if (impl_->client) impl_->close_member();
 }
 
 }  // namespace tidemark

@@ -50,8 +50,9 @@ class GroupConsumer {
   /// Up to `records_max` records, waiting at most `timeout_ms` for that many. Also the heartbeat of
   /// the membership: call it at least once in max.poll.interval.ms, in recovery too. Within one
   /// source and partition records come in offset order. Values are copied once into one padded
-  /// arena. Throws RunError when the member is fenced, a topic vanished or the log no longer
-  /// reaches back to a start offset.
+  /// arena. A fence by another instance throws RunError, one by a member that is no more is
+  /// outlived: then everything is revoked and lost, to be assigned again. Throws RunError as well
+  /// when a topic vanished or the log no longer reaches back to a start offset.
   Polled poll(std::size_t records_max, int timeout_ms);
 
   /// Begins to fetch an assigned partition number at these offsets (offset_none = the log's

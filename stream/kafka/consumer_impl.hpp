@@ -1,8 +1,11 @@
 // The inside of GroupConsumer, shared with the sink, which needs the group's metadata. Internal to
-// this folder; one thread uses it, and librdkafka calls rebalance() on that same thread.
+// this folder; one thread uses it, and librdkafka calls rebalance() on that same thread. The sink's
+// thread may call what is marked so.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,19 +21,33 @@ namespace tidemark {
 struct GroupConsumer::Impl {
   explicit Impl(const KafkaSettings& given);
 
+  kafka::ClientHandle make_member();
+  void subscribe();
+  void close_member();
+  /// Throws when another instance lives; else takes our place in the group again with a new member.
+  void outlive_fence();
+  bool is_fenced() const;
+
+  /// The fence of a commit, taken afresh for each; null when the group has dropped a member that it
+  /// had, so that nothing may be committed for it. Any thread.
+  kafka::GroupMetadata group_metadata();
+  /// Any thread; takes seconds.
+  bool another_instance_lives();
+
   void rebalance(rd_kafka_s* rk, bool assign, const rd_kafka_topic_partition_list_s* partitions);
   void apply_starts();
   void forget_all();
   void throw_if_fatal();
-  void throw_if_unanswerable(int error);
   void handle_error(const rd_kafka_message_s& message);
   void sort_out(std::span<rd_kafka_message_s* const> messages, Polled& polled);
   std::optional<Source> source_of(std::string_view topic) const;
 
   KafkaSettings settings;
   kafka::ClientWatch watch;  // before the client, which points at it
+  std::mutex client_mutex;   // a fence replaces the client while the sink's thread may ask it
   kafka::ClientHandle client;
   kafka::QueueHandle queue;
+  std::atomic<bool> was_member{false};
   std::set<std::pair<int, int>> held;    // (partition, source) given to us
   std::map<int, SourceOffsets> started;  // partition -> where the next record will be
   std::set<std::pair<int, int>> paused;  // (partition, source)

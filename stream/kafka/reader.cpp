@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <span>
@@ -19,16 +20,24 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
+#include "stream/kafka/errors.hpp"
 #include "stream/kafka/messages.hpp"
+#include "stream/kafka/wait.hpp"
 
 namespace tidemark {
 
-using kafka::Deadline;
+using kafka::Wait;
 
 namespace {
 
-/// An instance that died leaves its transaction open for transaction.timeout.ms, 20 s of ours.
-constexpr std::chrono::seconds settling_limit{60};
+/// An instance that died leaves its transaction open for transaction.timeout.ms, 20 s of ours: a
+/// minute in all.
+constexpr std::chrono::milliseconds settling_pause{20};
+constexpr int settling_looks_max = 3000;
+
+struct DestroyEvent {
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+};
 
 }  // namespace
 
@@ -53,6 +62,35 @@ struct ReaderClient::Impl {
     open.erase({topic, partition});
   }
 
+  Bounds bounds(const std::string& topic, int partition) {
+    const kafka::LogBounds found =
+        kafka::query_bounds(client.get(), Wait(settings, watch), topic, partition);
+    return {found.begin, found.stable_end};
+  }
+
+  /// One request for the end, open transactions included; gives an error of librdkafka's.
+  int ask_end(const std::string& topic, int partition, int timeout_ms, std::int64_t& offset) {
+    kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
+        RD_KAFKA_OFFSET_SPEC_LATEST;
+    const kafka::QueueHandle answers(rd_kafka_queue_new(client.get()));
+    // Without options the isolation level is read_uncommitted: records of open transactions count.
+    rd_kafka_ListOffsets(client.get(), list.get(), nullptr, answers.get());
+    const std::unique_ptr<rd_kafka_event_t, DestroyEvent> event(
+        rd_kafka_queue_poll(answers.get(), timeout_ms));
+    if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return rd_kafka_event_error(event.get());
+    }
+    std::size_t count = 0;
+    const rd_kafka_ListOffsetsResultInfo_t** infos =
+        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event.get()), &count);
+    if (count != 1) return RD_KAFKA_RESP_ERR__FAIL;
+    const auto* found = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
+    offset = found->offset;
+    return found->err;
+  }
+
   KafkaSettings settings;
   kafka::ClientWatch watch;  // before the client, which points at it
   kafka::ClientHandle client;
@@ -65,75 +103,35 @@ ReaderClient::ReaderClient(const KafkaSettings& settings)
     : impl_(std::make_shared<Impl>(settings)) {}
 ReaderClient::~ReaderClient() = default;
 
-/// A topic just made can answer "not leader" or "unknown" for a moment, so those are asked again.
 ReaderClient::Bounds ReaderClient::bounds(const std::string& topic, int partition) {
-  const Deadline deadline(impl_->settings);
-  const Deadline unknown_deadline(std::chrono::milliseconds(3000));
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  do {
-    Bounds found;
-    error =
-        rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), partition,
-                                         &found.begin, &found.stable_end, deadline.slice_ms(5000));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return found;
-    const bool unknown = error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                         error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-                         error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-    if (unknown && unknown_deadline.over()) {
-      throw RunError(fmt::format("{} [{}]: there is no such topic or partition", topic, partition));
-    }
-    if (error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) break;
-    rd_kafka_poll(impl_->client.get(), 20);
-  } while (!deadline.over());
-  if (error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TRANSPORT ||
-      error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-    kafka::throw_unreachable(impl_->settings, impl_->watch);
-  }
-  throw RunError(fmt::format("{} [{}]: {}", topic, partition, rd_kafka_err2str(error)));
+  return impl_->bounds(topic, partition);
 }
 
 std::int64_t ReaderClient::end(const std::string& topic, int partition) {
-  kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
-      RD_KAFKA_OFFSET_SPEC_LATEST;
-  const kafka::QueueHandle queue(rd_kafka_queue_new(impl_->client.get()));
-  // Without options the isolation level is read_uncommitted: records of open transactions count.
-  rd_kafka_ListOffsets(impl_->client.get(), list.get(), nullptr, queue.get());
-  rd_kafka_event_t* event =
-      rd_kafka_queue_poll(queue.get(), impl_->settings.connect_timeout_s * 1000);
-  std::int64_t offset = -1;
-  std::string why = "no answer";
-  if (event != nullptr && rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    why = rd_kafka_event_error_string(event);
-  } else if (event != nullptr) {
-    std::size_t count = 0;
-    const rd_kafka_ListOffsetsResultInfo_t** infos =
-        rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event), &count);
-    if (count == 1) {
-      const auto* found = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
-      if (found->err == RD_KAFKA_RESP_ERR_NO_ERROR) offset = found->offset;
-      why = rd_kafka_err2str(found->err);
-    }
+  Wait wait(impl_->settings, impl_->watch);
+  const std::string what = fmt::format("{} [{}]: its end cannot be read", topic, partition);
+  while (true) {
+    std::int64_t offset = 0;
+    const int error = impl_->ask_end(topic, partition, wait.attempt_ms(), offset);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offset;
+    wait.after(error, what);
+    kafka::refresh_metadata(impl_->client.get(), topic, wait.attempt_ms());
   }
-  if (event != nullptr) rd_kafka_event_destroy(event);
-  if (offset >= 0) return offset;
-  throw RunError(fmt::format("{} [{}]: its end cannot be read: {}", topic, partition, why));
 }
 
 ReaderClient::Bounds ReaderClient::settled_bounds(const std::string& topic, int partition) {
   const std::int64_t written = end(topic, partition);
-  const Deadline deadline(settling_limit);
-  while (true) {
-    const Bounds found = bounds(topic, partition);
+  Bounds found;
+  // Looks are counted, not seconds: an outage makes one look long.
+  for (int look = 0; look < settling_looks_max; ++look) {
+    found = bounds(topic, partition);
     if (found.stable_end >= written) return found;
-    if (deadline.over()) {
-      throw RunError(fmt::format(
-          "{} [{}]: a transaction is open at offset {} and does not end: is another instance at "
-          "work on this partition?",
-          topic, partition, found.stable_end));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(settling_pause);
   }
+  throw RunError(fmt::format(
+      "{} [{}]: a transaction is open at offset {} and does not end: is another instance at "
+      "work on this partition?",
+      topic, partition, found.stable_end));
 }
 
 struct PlainReader::Impl {
@@ -176,16 +174,16 @@ struct PlainReader::Impl {
     running = true;
   }
 
+  /// Errors that arrive in place of a record. What passes is waited for; whether an unknown topic
+  /// is gone or a broker has only just come back, a question about its bounds tells.
   void handle_error(const rd_kafka_message_t& message) const {
-    switch (message.err) {
-      case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-      case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-      case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-      case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    switch (kafka::classify(message.err)) {
+      case kafka::ErrorClass::fatal:
         throw RunError(fmt::format("{} [{}] at offset {}: {}", range.topic, range.partition,
                                    position, rd_kafka_message_errstr(&message)));
+      case kafka::ErrorClass::unknown_topic:
+        client->bounds(range.topic, range.partition);
+        break;
       default:
         spdlog::debug("kafka reader: {}", rd_kafka_message_errstr(&message));
     }

@@ -22,6 +22,9 @@ inline constexpr int control_partition = 0;
 struct KafkaSettings {
   std::string bootstrap_servers, group_id, transactional_id;
   int connect_timeout_s = 30;
+  /// Set for `serve`: once started, an absence of the brokers is waited out however long it lasts,
+  /// and connect_timeout_s bounds only what must be answered while they are there.
+  bool outlast_outages = false;
   /// kafka.client.<property>, straight to librdkafka; wins over our own choices, but for those that
   /// the promises rest on (see client.hpp).
   std::map<std::string, std::string> client;

@@ -1,13 +1,15 @@
-// The transactional producer. Error classes follow librdkafka's: retriable calls are called again,
-// abortable ones end in an abort, fatal ones in a new producer (whose init ends what the old one
-// left), fencing in RunError. The outcome of an uncertain commit is for the broker to tell: every
-// way but a clean commit reports `aborted`, and the caller re-reads the committed offsets.
+// The transactional producer. Retriable calls are called again, abortable ones end in an abort,
+// fatal ones in a new producer (whose init ends what the old one left), and so do fences, unless
+// another instance lives: then RunError. The outcome of an uncertain commit is for the broker to
+// tell: every way but a clean commit reports `aborted`, and the caller re-reads the committed
+// offsets.
 #include "stream/kafka/transaction.hpp"
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <mutex>
@@ -17,50 +19,22 @@
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
+#include "stream/kafka/errors.hpp"
 #include "stream/kafka/produce.hpp"
+#include "stream/kafka/wait.hpp"
 
 namespace tidemark {
 
-using kafka::Deadline;
+using kafka::ErrorClass;
 using kafka::ErrorHandle;
+using kafka::Wait;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-enum class ErrorClass { none, retriable, abortable, fatal, fenced };
-
-ErrorClass classify(const ErrorHandle& error) {
-  if (!error) return ErrorClass::none;
-  const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
-  if (code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-      code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH) {
-    return ErrorClass::fenced;
-  }
-  if (rd_kafka_error_is_fatal(error.get())) return ErrorClass::fatal;
-  if (rd_kafka_error_txn_requires_abort(error.get())) return ErrorClass::abortable;
-  return rd_kafka_error_is_retriable(error.get()) ? ErrorClass::retriable : ErrorClass::fatal;
-}
-
 std::string text_of(const ErrorHandle& error) {
   return fmt::format("{}: {}", rd_kafka_error_name(error.get()),
                      rd_kafka_error_string(error.get()));
-}
-
-/// Errors that the same records will meet again: going back and trying would never end.
-bool is_permanent(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
-      return true;
-    default:
-      return false;
-  }
 }
 
 constexpr int retries_max = 64;  // of one call; each has waited for its own timeout already
@@ -102,6 +76,7 @@ struct TransactionalSink::Impl {
   void note_undelivered(const rd_kafka_message_t& message) {
     if (undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) return;
     undelivered = message.err;
+    undelivered_place = {rd_kafka_topic_name(message.rkt), message.partition};
     undelivered_text = fmt::format("{}: a record of {} bytes: {}", rd_kafka_topic_name(message.rkt),
                                    message.len, rd_kafka_err2str(message.err));
   }
@@ -113,8 +88,10 @@ struct TransactionalSink::Impl {
                     settings.transactional_id, why));
   }
 
-  void init();
+  void init(bool outlast);
   void recycle(const std::string& why);
+  void replace(ErrorClass kind, const std::string& why);
+  void judge_undelivered();
   void begin();
   void add(const OutputBatch& batch, const OutputRecord& record);
   template <typename Call>
@@ -131,6 +108,8 @@ struct TransactionalSink::Impl {
   std::string failed;  // the transaction cannot be committed any more, and why
   rd_kafka_resp_err_t undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string undelivered_text;
+  std::pair<std::string, int> undelivered_place;
+  GroupConsumer::Impl* group = nullptr;  // of the last commit: who knows whether another one lives
   Clock::time_point began;
   std::size_t records = 0;
   std::uint64_t bytes = 0;
@@ -144,23 +123,23 @@ struct TransactionalSink::Impl {
   Counters counters;
 };
 
-void TransactionalSink::Impl::init() {
-  const Deadline deadline(settings);
+void TransactionalSink::Impl::init(bool outlast) {
+  Wait wait(settings, watch, outlast);
   while (true) {
-    const ErrorHandle error(
-        rd_kafka_init_transactions(client.get(), std::max(1, deadline.slice_ms(5000))));
+    const ErrorHandle error(rd_kafka_init_transactions(client.get(), wait.attempt_ms()));
     if (!error) return;
     rd_kafka_poll(client.get(), 0);  // error callbacks fill in what the brokers said
-    switch (classify(error)) {
+    switch (kafka::classify_transactional(error.get())) {
       case ErrorClass::fenced:
         throw_fenced(text_of(error));
       case ErrorClass::retriable:
+        // A coordinator that is not there yet and one that ends an older transaction are one to us.
+        wait.after(RD_KAFKA_RESP_ERR__TIMED_OUT, "kafka: transactional id");
         break;
       default:
         throw RunError(fmt::format("kafka: transactional id '{}' cannot be used: {}",
                                    settings.transactional_id, text_of(error)));
     }
-    if (deadline.over()) kafka::throw_unreachable(settings, watch);
   }
 }
 
@@ -171,7 +150,16 @@ void TransactionalSink::Impl::recycle(const std::string& why) {
   close();
   watch.transport_trouble.store(false, std::memory_order_relaxed);
   open();
-  init();
+  init(settings.outlast_outages);
+}
+
+/// The producer is of no more use. A fence is another instance's, unless none lives: a coordinator
+/// that ends a transaction which an outage held open too long fences its producer as well.
+void TransactionalSink::Impl::replace(ErrorClass kind, const std::string& why) {
+  if (kind == ErrorClass::fenced && (group == nullptr || group->another_instance_lives())) {
+    throw_fenced(why);
+  }
+  recycle(why);
 }
 
 void TransactionalSink::Impl::begin() {
@@ -180,8 +168,7 @@ void TransactionalSink::Impl::begin() {
   undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
   ErrorHandle error(rd_kafka_begin_transaction(client.get()));
   if (error) {
-    if (classify(error) == ErrorClass::fenced) throw_fenced(text_of(error));
-    recycle(text_of(error));
+    replace(kafka::classify_transactional(error.get()), text_of(error));
     error.reset(rd_kafka_begin_transaction(client.get()));
     if (error) throw RunError("kafka: a transaction cannot be begun: " + text_of(error));
   }
@@ -224,7 +211,8 @@ template <typename Call>
 ErrorHandle TransactionalSink::Impl::persist(Call call) {
   for (int attempt = 0;; ++attempt) {
     ErrorHandle error(call());
-    if (classify(error) != ErrorClass::retriable || attempt == retries_max) return error;
+    if (kafka::classify_transactional(error.get()) != ErrorClass::retriable) return error;
+    if (!settings.outlast_outages && attempt == retries_max) return error;
     spdlog::debug("kafka: called again after {}", text_of(error));
     rd_kafka_poll(client.get(), 20);
   }
@@ -236,15 +224,24 @@ void TransactionalSink::Impl::drop(const std::string& reason) {
   spdlog::warn("kafka: transaction of '{}' aborted: {}", settings.transactional_id, reason);
   const ErrorHandle error =
       persist([this] { return rd_kafka_abort_transaction(client.get(), -1); });
-  const ErrorClass kind = classify(error);
-  if (kind == ErrorClass::fenced) throw_fenced(text_of(error));
-  if (kind != ErrorClass::none) {
-    recycle(fmt::format("its abort failed ({})", text_of(error)));
+  if (error) {
+    replace(kafka::classify_transactional(error.get()),
+            fmt::format("its abort failed ({})", text_of(error)));
   } else {
     settle();
   }
-  if (is_permanent(undelivered)) {
+  judge_undelivered();
+}
+
+/// Throws for what the same records will meet again: going back and trying would never end.
+void TransactionalSink::Impl::judge_undelivered() {
+  const ErrorClass kind = kafka::classify(undelivered);
+  if (kind == ErrorClass::fatal) {
     throw RunError(fmt::format("kafka refuses a record for good: {}", undelivered_text));
+  }
+  if (kind == ErrorClass::unknown_topic) {
+    kafka::query_bounds(client.get(), Wait(settings, watch), undelivered_place.first,
+                        std::max(0, undelivered_place.second));
   }
 }
 
@@ -261,19 +258,15 @@ CommitResult TransactionalSink::Impl::end_badly(const ErrorHandle& error, const 
   if (!undelivered_text.empty() && undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) {
     reason += "; " + undelivered_text;
   }
-  switch (classify(error)) {
-    case ErrorClass::fenced:
-      in_transaction = false;
-      throw_fenced(text_of(error));
-    case ErrorClass::fatal:
-      in_transaction = false;
-      count([](Counters& c) { ++c.aborts; });
-      spdlog::warn("kafka: transaction of '{}' ended uncertain: {}", settings.transactional_id,
-                   reason);
-      recycle(reason);
-      break;
-    default:
-      drop(reason);
+  const ErrorClass kind = kafka::classify_transactional(error.get());
+  if (kind == ErrorClass::fenced || kind == ErrorClass::fatal) {
+    in_transaction = false;
+    count([](Counters& c) { ++c.aborts; });
+    spdlog::warn("kafka: transaction of '{}' ended uncertain: {}", settings.transactional_id,
+                 reason);
+    replace(kind, reason);
+  } else {
+    drop(reason);
   }
   return {CommitResult::Status::aborted, reason};
 }
@@ -283,7 +276,7 @@ TransactionalSink::TransactionalSink(const KafkaSettings& settings)
 TransactionalSink::~TransactionalSink() = default;
 
 void TransactionalSink::init() {
-  impl_->init();
+  impl_->init(false);
 }
 
 void TransactionalSink::produce(const OutputBatch& batch) {
@@ -301,6 +294,7 @@ void TransactionalSink::produce(const OutputBatch& batch) {
 CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
                                        GroupConsumer& consumer) {
   Impl& self = *impl_;
+  self.group = consumer.impl_.get();
   if (!self.in_transaction && positions.empty()) return {};
   if (!self.in_transaction) self.begin();
   if (!self.failed.empty()) {
@@ -319,8 +313,12 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
           ->offset = p.next_offset;
     }
     // The metadata is the fence against a zombie member: it is taken afresh for each commit.
-    const kafka::GroupMetadata group(
-        rd_kafka_consumer_group_metadata(consumer.impl_->client.get()));
+    const kafka::GroupMetadata group = self.group->group_metadata();
+    if (!group) {
+      const std::string reason = "the group has dropped this member";
+      self.drop(reason);
+      return {CommitResult::Status::aborted, reason};
+    }
     const ErrorHandle error = self.persist([&] {
       return rd_kafka_send_offsets_to_transaction(self.client.get(), list.get(), group.get(), -1);
     });

@@ -51,8 +51,8 @@ class TransactionalSink {
   void produce(const OutputBatch& batch);
 
   /// Ends the transaction with these positions in it; with nothing to say it does nothing. Throws
-  /// RunError when this instance was fenced. A position of `control` is a programming error: it
-  /// has no group offset.
+  /// RunError when this instance was fenced by another that lives in the consumer's group. A
+  /// position of `control` is a programming error: it has no group offset.
   CommitResult commit(std::span<const InputPosition> positions, GroupConsumer& consumer);
 
   /// Drops the transaction (revoked partitions, errors of the caller's own). No-op when none is

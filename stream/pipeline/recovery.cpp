@@ -27,12 +27,10 @@ class RecordedFeed {
   /// Makes rows of `source` below `next_offset` available to the merge; at least one.
   void fill(Lane& lane, Source source, std::int64_t first, std::int64_t next_offset) {
     auto& reader = readers_[static_cast<std::size_t>(source)];
-    if (!reader) {
-      const int partition = source == Source::control ? control_partition : partition_;
-      reader.emplace(client_,
-                     ReadRange{config_.kafka.input(source), partition, first, log_follow, source});
-    }
-    const auto give_up = std::chrono::steady_clock::now() + stall_limit;
+    const std::string& topic = config_.kafka.input(source);
+    const int partition = source == Source::control ? control_partition : partition_;
+    if (!reader) reader.emplace(client_, ReadRange{topic, partition, first, log_follow, source});
+    auto give_up = std::chrono::steady_clock::now() + stall_limit;
     while (lane.merge.queued(source) == 0) {
       const auto raw = reader->read(read_records_max, read_timeout_ms);
       if (!raw->records.empty()) {
@@ -41,10 +39,15 @@ class RecordedFeed {
         return;
       }
       if (std::chrono::steady_clock::now() > give_up) {
+        // A log that goes on is only slow to come: its brokers were away.
+        if (client_.bounds(topic, partition).stable_end > reader->position()) {
+          give_up = std::chrono::steady_clock::now() + stall_limit;
+          continue;
+        }
         throw RunError(fmt::format(
             "recovery of partition {}: {} has no record below offset {} that the journal names; "
             "was the topic truncated or recreated?",
-            partition_, config_.kafka.input(source), next_offset));
+            partition_, topic, next_offset));
       }
     }
   }

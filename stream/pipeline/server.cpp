@@ -20,6 +20,11 @@ constexpr int poll_idle_ms = 5;
 constexpr std::size_t queued_rows_max = 100'000;
 constexpr std::size_t queued_bytes_max = std::size_t{64} << 20;
 
+KafkaSettings outlasting(KafkaSettings settings) {
+  settings.outlast_outages = true;
+  return settings;
+}
+
 void append_journal(const JournalRecord& journal, OutputBatch& out) {
   const std::string bytes = encode_journal(journal);
   OutputRecord& record = out.records.emplace_back();
@@ -35,6 +40,7 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
 
 Server::Server(const Config& config, int partitions, const std::atomic<bool>& stop)
     : config_(config),
+      kafka_(outlasting(config.kafka)),
       partitions_(partitions),
       stop_(stop),
       backend_(resolve_backend(config.backend)),
@@ -42,14 +48,14 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       releases_(config, backend_, Provenance::kafka_topics, pool_),
       intake_(config, pool_, partitions),
       observer_(config, releases_.current().release.fingerprint),
-      sink_(config.kafka),
-      consumer_(config.kafka) {}
+      sink_(kafka_),
+      consumer_(kafka_) {}
 
 Server::~Server() = default;
 
 void Server::start() {
   sink_.init();  // before the group: it settles what a dead predecessor left open
-  readers_ = std::make_unique<ReaderClient>(config_.kafka);
+  readers_ = std::make_unique<ReaderClient>(kafka_);
   if (!config_.kafka.input(Source::control).empty()) {
     control_ = std::make_unique<PlainReader>(
         *readers_, ReadRange{config_.kafka.input(Source::control), control_partition, log_beginning,
@@ -62,7 +68,7 @@ void Server::start() {
 }
 
 void Server::round() {
-  if (committer_->aborted()) rebuild();
+  if (committer_->aborted()) rebuild(committer_->abort_reason());
   take_in_control();
   const bool worked = work();
   const bool idle = !worked && open_rows_ == 0;
@@ -75,9 +81,7 @@ void Server::round() {
 
 void Server::take_assignment(const std::vector<int>& partitions) {
   // Commits on their way must land first: recovery starts from what is committed.
-  if (!committer_->settle()) {
-    rebuild();
-  }
+  if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
   recovered_once_ = true;
 }
@@ -116,14 +120,14 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
   if (polled.lost) {
     for (const int partition : polled.revoked) lanes_.erase(partition);
     consumer_.unassign(polled.revoked);
-    rebuild();  // the open transaction held rows of the lost partitions
+    rebuild("it held rows of lost partitions");
     return;
   }
   commit();
   const bool committed = committer_->settle();
   for (const int partition : polled.revoked) lanes_.erase(partition);
   consumer_.unassign(polled.revoked);
-  if (!committed) rebuild();
+  if (!committed) rebuild(committer_->abort_reason());
 }
 
 void Server::take_in(const GroupConsumer::Polled& polled) {
@@ -267,9 +271,9 @@ void Server::commit() {
   observer_.observe(lanes_, sink_.counters(), policy ? policy->additivity() : Additivity{});
 }
 
-void Server::rebuild() {
-  spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions",
-               committer_->abort_reason(), lanes_.size());
+void Server::rebuild(const std::string& why) {
+  spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions", why,
+               lanes_.size());
   committer_->restart();
   records_.clear();
   open_rows_ = 0;

@@ -48,10 +48,11 @@ class Server {
   void hand_over();
   bool commit_is_due() const;
   void commit();
-  void rebuild();
+  void rebuild(const std::string& why);
   void recover(int partition);
 
   const Config& config_;
+  const KafkaSettings kafka_;
   const int partitions_;
   const std::atomic<bool>& stop_;
   Backend backend_;

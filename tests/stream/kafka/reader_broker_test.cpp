@@ -144,6 +144,40 @@ TEST(BrokerReader, ManyPartitionsThroughOneClient) {
   for (PlainReader& reader : readers) EXPECT_EQ(rest_of(reader, 7).size(), 100U);
 }
 
+TEST(BrokerReader, GoesOnBehindAnOutage) {
+  BROKER_OR_SKIP();
+  KafkaSettings settings = made_settings("outage", 1);
+  settings.connect_timeout_s = 2;
+  settings.outlast_outages = true;
+  const std::string& topic = settings.input(Source::payments);
+  write_plain(topic, numbered(0, 1000));
+  ReaderClient client(settings);
+  PlainReader reader(client, {topic, 0, 0, 1000, Source::payments});
+  EXPECT_EQ(client.end(topic, 0), 1000);
+  ASSERT_EQ(reader.read(10, 5000)->records.size(), 10U);
+  Broker::instance().kill();
+  std::jthread later([] {
+    std::this_thread::sleep_for(std::chrono::seconds(4));
+    Broker::instance().start();
+  });
+  // The leader has another epoch when it is back, of which this client learns by asking again.
+  EXPECT_EQ(client.settled_bounds(topic, 0).stable_end, 1000);
+  later.join();
+  EXPECT_EQ(rest_of(reader).size(), 990U);
+}
+
+TEST(BrokerReader, AnAbsenceIsAnErrorWhereNobodyWaits) {
+  BROKER_OR_SKIP();
+  KafkaSettings settings = made_settings("absent", 1);
+  settings.connect_timeout_s = 1;
+  ReaderClient client(settings);
+  EXPECT_EQ(client.end(settings.input(Source::payments), 0), 0);
+  Broker::instance().kill();
+  EXPECT_THAT([&] { client.end(settings.input(Source::payments), 0); },
+              ThrowsMessage<RunError>(HasSubstr("answered within 1 s")));
+  Broker::instance().start();
+}
+
 TEST(BrokerReader, TheJournalComesBackInOrder) {
   BROKER_OR_SKIP();
   const KafkaSettings settings = made_settings("journal", 2);

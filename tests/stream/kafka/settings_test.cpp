@@ -53,6 +53,8 @@ TEST(KafkaSettings, WhatThePromisesRestOnCannotBeChanged) {
   EXPECT_NO_THROW(ReaderClient(with("isolation.level", "read_committed")));
   EXPECT_THAT([] { ReaderClient client(with("group.id", "another")); },
               ThrowsMessage<UsageError>(HasSubstr("set kafka.group_id instead")));
+  EXPECT_THAT([] { ReaderClient client(with("group.instance.id", "another")); },
+              ThrowsMessage<UsageError>(HasSubstr("set kafka.transactional_id instead")));
 }
 
 TEST(KafkaSettings, PropertiesOfOneKindOfClientSuitAll) {
@@ -60,7 +62,6 @@ TEST(KafkaSettings, PropertiesOfOneKindOfClientSuitAll) {
        std::map<std::string, std::string>{{"linger.ms", "1"},
                                           {"transaction.timeout.ms", "15000"},
                                           {"session.timeout.ms", "10000"},
-                                          {"group.instance.id", "another"},
                                           {"compression.codec", "zstd"},
                                           {"queued.min.messages", "10"}}) {
     const KafkaSettings settings = with(name, value);

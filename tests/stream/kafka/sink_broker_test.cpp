@@ -46,24 +46,6 @@ TEST(BrokerSink, CommittedOnceAbortedNeverOpenNotYet) {
   EXPECT_EQ(sink.counters().recycles, 0U);  // a healthy abort needs no new producer
 }
 
-TEST(BrokerSink, ASecondInstanceFencesTheFirst) {
-  BROKER_OR_SKIP();
-  const KafkaSettings settings = made_settings("fence", 1);
-  GroupConsumer consumer(settings);
-  TransactionalSink first(settings);
-  first.init();
-  first.produce(output(OutputTopic::verdicts, "a", "of the first"));
-  TransactionalSink second(settings);
-  second.init();
-  EXPECT_THAT([&] { first.commit({}, consumer); },
-              ThrowsMessage<RunError>(HasSubstr("fenced: another instance uses transactional id "
-                                                "'fence-0'")));
-  second.produce(output(OutputTopic::verdicts, "a", "of the second"));
-  ASSERT_TRUE(second.commit({}, consumer).committed());
-  EXPECT_EQ(values(read_plain(settings.output(OutputTopic::verdicts), 0)),
-            (std::vector<std::string>{"of the second"}));
-}
-
 TEST(BrokerSink, LettersCarryTheirCoordinatesAndOriginalBytes) {
   BROKER_OR_SKIP();
   const KafkaSettings settings = made_settings("letters", 2);

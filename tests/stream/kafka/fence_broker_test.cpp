@@ -1,0 +1,103 @@
+// Fences of a real broker: one by a member that is no more is outlived, one by a living one ends
+// the run. A member left without a heartbeat is what a broker knows after a crash of its own.
+#include "stream/kafka/fence.hpp"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "kernels/base/failure.hpp"
+#include "tests/stream/kafka/broker.hpp"
+
+namespace tidemark::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+/// A member that serves rebalances as the engine would.
+struct Member {
+  explicit Member(const KafkaSettings& settings) : consumer(settings) { consumer.subscribe(); }
+
+  void poll() {
+    const GroupConsumer::Polled polled = consumer.poll(100, 20);
+    if (!polled.revoked.empty()) {
+      ++revocations;
+      lost = polled.lost;
+      consumer.unassign(polled.revoked);
+      partitions.clear();
+    }
+    if (!polled.assigned.empty()) partitions = polled.assigned;
+  }
+  bool assigned() {
+    return poll_until([this] { poll(); }, [this] { return !partitions.empty(); });
+  }
+
+  GroupConsumer consumer;
+  std::vector<int> partitions;
+  int revocations = 0;
+  bool lost = false;
+};
+
+/// Joins under the same id, as another instance, and is gone: nobody sends its heartbeats.
+void come_and_go(const KafkaSettings& settings) {
+  Member other(settings);
+  ASSERT_TRUE(other.assigned());
+}
+
+TEST(BrokerFence, AMemberThatIsNoMoreIsOutlived) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("ghost", 2);
+  Member member(settings);
+  ASSERT_TRUE(member.assigned());
+  come_and_go(settings);
+  ASSERT_TRUE(poll_until([&] { member.poll(); }, [&] { return member.revocations > 0; }));
+  EXPECT_TRUE(member.lost);
+  ASSERT_TRUE(member.assigned());
+  EXPECT_EQ(member.partitions, (std::vector<int>{0, 1}));
+}
+
+TEST(BrokerFence, ATransactionIdThatNobodyElseHoldsIsTakenAgain) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("nobody", 1);
+  const std::string& topic = settings.output(OutputTopic::verdicts);
+  TransactionalSink sink(settings);
+  sink.init();
+  Member member(settings);
+  ASSERT_TRUE(member.assigned());
+  sink.produce(output(OutputTopic::verdicts, "a", "fenced"));
+  TransactionalSink(settings).init();  // as the coordinator does when a transaction takes too long
+  EXPECT_FALSE(sink.commit({}, member.consumer).committed());
+  sink.produce(output(OutputTopic::verdicts, "a", "again"));
+  EXPECT_TRUE(sink.commit({}, member.consumer).committed());
+  const auto records = read_plain(topic, 0);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].value, "again");
+}
+
+TEST(BrokerFence, ALivingInstanceEndsTheFirst) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("living", 1);
+  TransactionalSink sink(settings);
+  sink.init();
+  Member member(settings);
+  ASSERT_TRUE(member.assigned());
+  sink.produce(output(OutputTopic::verdicts, "a", "of the first"));
+  TransactionalSink second_sink(settings);
+  second_sink.init();
+  Member second(settings);
+  ASSERT_TRUE(second.assigned());
+  EXPECT_THAT([&] { sink.commit({}, member.consumer); },
+              ThrowsMessage<RunError>(HasSubstr("fenced: another instance uses transactional id "
+                                                "'living-0'")));
+  EXPECT_THAT([&] { poll_until([&] { member.poll(); }, [] { return false; }); },
+              ThrowsMessage<RunError>(HasSubstr("fenced: another instance uses group.instance.id "
+                                                "'living-0'")));
+  second_sink.produce(output(OutputTopic::verdicts, "a", "of the second"));
+  EXPECT_TRUE(second_sink.commit({}, second.consumer).committed());
+}
+
+}  // namespace
+}  // namespace tidemark::testing
