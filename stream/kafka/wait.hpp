@@ -1,5 +1,5 @@
 // Patience: a question put to the brokers again and again until they answer it. Internal to this
-// folder; one thread uses a Wait.
+// folder; one thread uses a Wait. Whether the brokers are there at all is for pulse.hpp to watch.
 #pragma once
 
 #include <cstdint>

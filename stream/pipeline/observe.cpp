@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "kernels/base/failure.hpp"
 
@@ -51,6 +52,12 @@ struct Observer::Impl {
           .Help("Largest difference found there, relative to the score where that is above 1")
           .Register(registry)
           .Add({});
+  prometheus::Gauge& outage_seconds = prometheus::BuildGauge()
+                                          .Name("tidemark_kafka_outage_seconds")
+                                          .Help("How long no broker has answered, 0 while they do")
+                                          .Register(registry)
+                                          .Add({});
+  std::function<double()> outage_s;
   httplib::Server server;
   std::thread thread;
   std::atomic<bool> ready{false};
@@ -60,12 +67,15 @@ struct Observer::Impl {
   }
 };
 
-Observer::Observer(const Config& config, const std::string& release)
+Observer::Observer(const Config& config, const std::string& release,
+                   std::function<double()> outage_s)
     : impl_(std::make_unique<Impl>()) {
+  impl_->outage_s = std::move(outage_s);
   impl_->info.Add({{"version", TIDEMARK_VERSION}, {"release", release}}).Set(1);
   if (config.http_port == 0) return;
   Impl& impl = *impl_;
   impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
+    impl.outage_seconds.Set(impl.outage_s());
     const prometheus::TextSerializer serializer;
     response.set_content(serializer.Serialize(impl.registry.Collect()),
                          "text/plain; version=0.0.4");
@@ -74,8 +84,9 @@ Observer::Observer(const Config& config, const std::string& release)
     response.set_content("ok\n", "text/plain");
   });
   impl.server.Get("/readyz", [&impl](const httplib::Request&, httplib::Response& response) {
-    response.status = impl.ready ? 200 : 503;
-    response.set_content(impl.ready ? "ready\n" : "not ready\n", "text/plain");
+    const bool ready = impl.ready && impl.outage_s() == 0;
+    response.status = ready ? 200 : 503;
+    response.set_content(ready ? "ready\n" : "not ready\n", "text/plain");
   });
   if (!impl.server.bind_to_port(config.http_host.c_str(), config.http_port)) {
     throw RunError("http.port: cannot listen on " + config.http_host + ":" +

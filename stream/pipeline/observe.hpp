@@ -3,6 +3,7 @@
 // other beyond a counter.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,9 +17,10 @@ namespace tidemark {
 
 class Observer {
  public:
-  /// Listens on http.host:http.port, or nowhere when the port is 0. Throws RunError when the port
-  /// is taken.
-  Observer(const Config& config, const std::string& release);
+  /// Listens on http.host:http.port, or nowhere when the port is 0. `outage_s` gives the seconds
+  /// that no broker has answered for; above 0 the instance is not ready. It is asked on the HTTP
+  /// threads. Throws RunError when the port is taken.
+  Observer(const Config& config, const std::string& release, std::function<double()> outage_s);
   ~Observer();
 
   void observe(const std::map<int, std::unique_ptr<Lane>>& lanes,

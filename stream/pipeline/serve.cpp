@@ -21,7 +21,6 @@ SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const Se
       server.round();
       if (!announced && server.recovered_once()) {
         announced = true;
-        server.observer().set_ready(true);
         if (hooks.ready) hooks.ready();
       }
       if (hooks.taken) hooks.taken(server.rows_taken());

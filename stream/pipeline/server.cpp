@@ -47,7 +47,9 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       pool_(config.threads),
       releases_(config, backend_, Provenance::kafka_topics, pool_),
       intake_(config, pool_, partitions),
-      observer_(config, releases_.current().release.fingerprint),
+      pulse_(kafka_),
+      observer_(config, releases_.current().release.fingerprint,
+                [this] { return pulse_.silent_s(); }),
       sink_(kafka_),
       consumer_(kafka_) {}
 
@@ -84,6 +86,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
   if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
   recovered_once_ = true;
+  observer_.set_ready(true);
 }
 
 void Server::recover(int partition) {
@@ -117,6 +120,7 @@ void Server::recover(int partition) {
 }
 
 void Server::give_up(const GroupConsumer::Polled& polled) {
+  observer_.set_ready(false);
   if (polled.lost) {
     for (const int partition : polled.revoked) lanes_.erase(partition);
     consumer_.unassign(polled.revoked);
@@ -274,6 +278,7 @@ void Server::commit() {
 void Server::rebuild(const std::string& why) {
   spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions", why,
                lanes_.size());
+  observer_.set_ready(false);
   committer_->restart();
   records_.clear();
   open_rows_ = 0;
@@ -282,6 +287,7 @@ void Server::rebuild(const std::string& why) {
   for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
   lanes_.clear();
   for (const int partition : partitions) recover(partition);
+  observer_.set_ready(!lanes_.empty());
 }
 
 SourceCounts Server::counts() const {

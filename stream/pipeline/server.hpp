@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "stream/kafka/pulse.hpp"
 #include "stream/pipeline/committer.hpp"
 #include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/intake.hpp"
@@ -59,6 +60,7 @@ class Server {
   ThreadPool pool_;
   ReleaseSet releases_;
   Intake intake_;
+  Pulse pulse_;
   Observer observer_;
   TransactionalSink sink_;
   GroupConsumer consumer_;
