@@ -49,7 +49,10 @@ def test_the_scene_has_payers_at_several_merchants(whole):
     assert all(not row["amount_over_mean"] for row in rows if not row["paid_count_30d"])
 
 
-@pytest.mark.parametrize("values", [("batch.events_max=7", "threads=2"), ("batch.events_max=4096",)])
+BATCHES = [("batch.events_max=7", "threads=2"), ("batch.events_max=4096",)]
+
+
+@pytest.mark.parametrize("values", BATCHES)
 def test_same_rows_and_state_for_every_batch_and_thread_count(
     config, small_scene, whole, tmp_path, values
 ):

@@ -62,6 +62,31 @@ TEST(SpecFamily, RefusesWhatItCannotName) {
   }
 }
 
+TEST(SpecFamily, TenThousandFeaturesCompileAndRun) {
+  std::string features;
+  for (int delay = 0; delay < 100; ++delay) {
+    features += "  - {name: \"f" + std::to_string(delay) +
+                "_{aggregate}_{window}\", aggregates: [sum, count, mean, max, cv], of: payments, "
+                "delay: " +
+                std::to_string(delay) + "d, windows: [";
+    for (int days = 1; days <= 20; ++days) {
+      features += (days == 1 ? "" : ", ") + std::to_string(days) + "d";
+    }
+    features += "]}\n";
+  }
+  const auto plan = plan_of(features);
+  EXPECT_EQ(plan->names().size(), 10'002U);
+  Stream stream;
+  for (int day = 0; day < 3; ++day) {
+    Line line;
+    line.time_ms = april_ms + day * day_ms;
+    stream.add(line);
+  }
+  MerchantTable table(plan, small_options());
+  const TableRun run = run_table(table, stream.batch, {2}, 1);
+  EXPECT_EQ(run.features.at(2)[static_cast<std::size_t>(plan->column("f1_count_2d"))], 2);
+}
+
 TEST(SpecEntity, FollowsFromTheParts) {
   const auto plan = plan_of(
       "  - {name: paid_7d, aggregate: mean, of: paid, window: 7d}\n"
