@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "kernels/base/failure.hpp"
+#include "stream/pipeline/memory_check.hpp"
 
 namespace tidemark {
 
@@ -16,6 +17,7 @@ ReleaseSet::ReleaseSet(const Config& config, Backend backend, Provenance provena
         "that a payer does; only replay of files keeps their windows",
         config.features_spec.string()));
   }
+  check_memory(config, *plan, machine_memory_bytes());
   const auto add = [&](const std::filesystem::path& bundle) {
     Entry& entry = releases_.emplace_back();
     entry.loaded = load_release(config, plan, bundle, backend, provenance);
