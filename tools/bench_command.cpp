@@ -6,6 +6,7 @@
 
 #include "bench/forest/forest_bench.hpp"
 #include "bench/pipeline/pipeline_bench.hpp"
+#include "bench/windows/windows_bench.hpp"
 #include "kernels/forest/bit_kernel.hpp"
 #include "kernels/runtime/backend.hpp"
 #include "tools/commands.hpp"
@@ -50,6 +51,36 @@ void add_forest_bench(CLI::App& bench) {
   });
 }
 
+void add_windows_bench(CLI::App& bench) {
+  struct Options {
+    WindowsBenchOptions bench;
+    std::string spec = "examples/quickstart/features.yaml";
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* windows = bench.add_subcommand(
+      "windows", "Update and read-out of a spec's windows from memory, by spread over merchants");
+  windows->add_option("--spec", options->spec, "The feature spec")
+      ->capture_default_str()
+      ->check(CLI::ExistingFile);
+  windows->add_option("--events", options->bench.events, "Timed events of a run")
+      ->check(CLI::Range(1'000, 100'000'000));
+  windows->add_option("--merchants", options->bench.merchants, "Merchants")
+      ->check(CLI::Range(1, 10'000'000));
+  windows->add_option("--batch", options->bench.batch, "Events of a batch")
+      ->check(CLI::Range(1, 1'000'000));
+  windows->add_option("--threads", options->bench.threads, "Threads")->check(CLI::Range(1, 1024));
+  windows->add_option("--runs", options->bench.runs, "Runs of each spread, interleaved")
+      ->check(CLI::Range(1, 100));
+  windows->add_flag("--json", options->json, "Print one JSON object");
+  windows->callback([options] {
+    options->bench.spec = options->spec;
+    const WindowsBenchResult result = bench_windows(options->bench);
+    fmt::print("{}{}", options->json ? to_json(result) : to_table(result),
+               options->json ? "\n" : "");
+  });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app) {
@@ -63,6 +94,7 @@ void add_bench_command(CLI::App& app) {
   CLI::App* bench = app.add_subcommand("bench", "Benchmarks against contenders in the same run");
   bench->require_subcommand(1);
   add_forest_bench(*bench);
+  add_windows_bench(*bench);
   CLI::App* pipeline =
       bench->add_subcommand("pipeline", "Replay and serve beside a bare consume-and-produce loop");
   options->config.add_to(*pipeline);
