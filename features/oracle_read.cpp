@@ -253,8 +253,9 @@ class Reader {
       if (!is_measured(feature, event)) continue;
       const std::int64_t age = oracle_bucket(feature.tier, clock_ms, clock_day) -
                                oracle_bucket(feature.tier, event.time_ms, event.day);
-      const std::int64_t amount =
-          feature.of_amount ? std::min(event.amount_minor, decayed_max >> 16) : 1;
+      const std::int64_t amount = feature.kind == FeatureKind::decayed_sum
+                                      ? std::min(event.amount_minor, decayed_max >> 16)
+                                      : 1;
       value = std::min(decayed_max - decay(feature, amount << 16, age), value) +
               decay(feature, amount << 16, age);
     }

@@ -130,8 +130,8 @@ int PlanBuilder::want_last(int measure, FeatureInfo& info) {
 }
 
 int PlanBuilder::want_decayed(const Feature& feature, FeatureInfo& info) {
-  const Decayed wanted{canonical_measure(feature.measure), feature.of_amount, feature.tier,
-                       feature.length, 0};
+  const Decayed wanted{canonical_measure(feature.measure), feature.kind == FeatureKind::decayed_sum,
+                       feature.tier, feature.length, 0};
   const auto [found, is_new] = decayed_index_.emplace(wanted.key(), decayed_.size());
   if (is_new) {
     decayed_.push_back(wanted);

@@ -29,6 +29,7 @@ struct Measure {
   bool has_amount = false;     // of payments and invoices
 };
 
+/// Their numbers are part of fingerprints: new ones go to the end.
 enum class FeatureKind : std::uint8_t {
   event_amount,
   event_type,
@@ -44,18 +45,18 @@ enum class FeatureKind : std::uint8_t {
   distinct,     // over a window
   active,       // buckets above zero
   period_mean,  // sum / buckets of the window
-  quantile,     // of the amounts in a window
+  since,        // since the last event
+  ratio,
+  change,
+  difference,
+  net,       // of other features
+  quantile,  // of the amounts in a window
   largest_share,
   herfindahl,   // of the payers' parts of a window's sum
   longest_gap,  // buckets without events between those with
   streak,       // newest buckets that reach a mark, without a break
   decayed_count,
   decayed_sum,  // halved every `half_life`
-  since,        // since the last event
-  ratio,
-  change,
-  difference,
-  net,  // of other features
 };
 
 /// How coarse a number is: exact, by buckets of a tier, by a decay, by a sketch.
@@ -81,7 +82,7 @@ struct Feature {
   std::int64_t unit_ms = 0;        // since, history
   std::vector<int> add, subtract;  // net; of the others: add[0], add[1]
   int scale = 0;                   // 1 money, 0 count or ratio, -1 per money
-  bool of_amount = false;          // active: buckets with takings, not just with events
+  bool of_amount = false;          // active, streak: by takings, not by events
   int grain = 0;                   // of derived ones the coarsest of the operands
   std::string label;               // the same in words
   int line = 0, column = 0;

@@ -103,13 +103,14 @@ void read_aggregate_of(YamlMap& map, const FamilyWords& family, const Measure& m
   const Aggregate& aggregate = aggregate_named(map, own ? "aggregate" : "aggregates",
                                                own ? map.text("aggregate") : family.aggregate);
   feature.kind = aggregate.kind;
-  feature.of_amount = aggregate.needs == Needs::amounts;
+  bool uses_amount = aggregate.needs == Needs::amounts;
   if (aggregate.needs == Needs::either) {
     const std::string value = map.text("value", measure.has_amount ? "amount" : "count");
     if (value != "amount" && value != "count") map.fail("value", "expected amount or count");
     feature.of_amount = value == "amount";
+    uses_amount = feature.of_amount;
   }
-  if (feature.of_amount && !measure.has_amount) {
+  if (uses_amount && !measure.has_amount) {
     map.fail("of", "measure '" + measure.name + "' has no value: give it 'value: amount'");
   }
   feature.scale = aggregate.is_money ? 1 : 0;
