@@ -29,7 +29,8 @@ std::optional<std::int32_t> column_of(Names plan_names, std::string_view name) {
 
 std::filesystem::path named_file(YamlMap& map, const std::filesystem::path& dir) {
   const std::filesystem::path file = dir / map.text("file");
-  if (!std::filesystem::is_regular_file(file)) {
+  std::error_code error;  // of a name that no file system takes, too
+  if (!std::filesystem::is_regular_file(file, error)) {
     map.fail("file", "there is no file " + file.string());
   }
   return file;
@@ -186,7 +187,7 @@ std::filesystem::path section_file(YamlMap& root, const std::string& key,
 Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string> plan_names,
                    std::string_view plan_fingerprint) {
   const std::filesystem::path manifest = dir / "manifest.yaml";
-  if (!std::filesystem::is_regular_file(manifest)) {
+  if (std::error_code error; !std::filesystem::is_regular_file(manifest, error)) {
     throw UsageError(manifest.string() + ": there is no such manifest of a model bundle");
   }
   YamlMap root = YamlMap::load(manifest);
