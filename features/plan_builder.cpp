@@ -2,9 +2,13 @@
 // the record. plan_steps.cpp lists the steps that use them.
 #include "features/plan_builder.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <numeric>
+
+#include "kernels/base/failure.hpp"
 
 namespace tidemark {
 namespace {
@@ -36,6 +40,9 @@ int cells_of(Accumulator kind, const Feature& feature) {
 }
 
 constexpr std::uint32_t cache_line_bytes = 64;
+
+// Far above any sensible record, far below what offsets of 32 bits reach.
+constexpr std::size_t key_bytes_max = std::size_t{64} << 20;
 
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -69,9 +76,17 @@ std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
 }
 
 void PlanBuilder::run(std::vector<FeatureInfo>& infos) {
+  std::size_t bytes = 0;
   for (std::size_t f = 0; f < spec_.features.size(); ++f) {
     const Feature& feature = spec_.features[f];
     needs_.push_back(reads(feature) ? needs_of(feature, infos[f]) : Needs{});
+    bytes += infos[f].bytes_per_key;
+    if (feature.entity == entity_ && bytes > key_bytes_max) {
+      throw UsageError(fmt::format("{}:{}:{}: '{}': one {} would take more than {} MiB",
+                                   spec_.origin, feature.line, feature.column, feature.name,
+                                   entity_ == Entity::payer ? "payer" : "merchant",
+                                   key_bytes_max >> 20));
+    }
   }
   lay_out_rings();
   lay_out_front();

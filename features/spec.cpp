@@ -44,6 +44,7 @@ class SpecReader {
   FeatureSpec read(const YAML::Node& root) {
     refuse_repeated_keys(root, origin_);
     YamlMap top(root, origin_);
+    spec_.origin = origin_;
     spec_.name = top.text("spec");
     YamlMap measures = top.map("measures");
     for (const std::string& name : measures.keys()) {

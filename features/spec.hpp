@@ -92,6 +92,7 @@ inline bool is_decayed(const Feature& feature) {
 }
 
 struct FeatureSpec {
+  std::string origin;  // the file, for messages
   std::string name;
   std::vector<Measure> measures;
   std::vector<Feature> features;

@@ -80,6 +80,22 @@ TEST(Spec, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refusal_of(std::string(good)), "accepted");
 }
 
+TEST(Spec, RefusesRecordsThatNoMemoryHolds) {
+  std::string many;
+  for (int bits = 0; bits < 80; ++bits) {
+    many += "  - {name: d" + std::to_string(bits) + ", aggregate: distinct, of: m" +
+            std::to_string(bits) + ", window: 128d, bits: 65536}\n";
+  }
+  std::string text = "spec: s\nmeasures:\n";
+  for (int m = 0; m < 80; ++m) {
+    text += "  m" + std::to_string(m) +
+            ": {source: payments, where: {amount_from: " + std::to_string(m + 1) + "}}\n";
+  }
+  EXPECT_THAT(
+      refusal_of(text + "features:\n" + many),
+      testing::ContainsRegex("f.yaml:[0-9]+:5: 'd[0-9]+': one merchant would take more than"));
+}
+
 TEST(Spec, RefusesBadMeasures) {
   const std::map<std::string, std::string> bad = {
       {"{source: orders}", "orders"},
