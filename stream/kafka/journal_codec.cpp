@@ -7,10 +7,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <stdexcept>
 
+#include "kernels/base/byte_codec.hpp"
 #include "stream/kafka/journal.hpp"
 
 namespace tidemark {
@@ -20,110 +20,39 @@ namespace {
 constexpr std::uint8_t version = 1;
 constexpr std::size_t release_bytes_max = 64;
 
-class Writer {
+/// What the journal reads beyond plain values.
+class Cursor : public ByteReader {
  public:
-  void byte(std::uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
-  void number(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) byte(static_cast<std::uint8_t>(value | 0x80));
-    byte(static_cast<std::uint8_t>(value));
-  }
-  void signed_number(std::int64_t value) {
-    number(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
-  }
-  void fixed(std::uint64_t value) {
-    for (int i = 0; i < 8; ++i) byte(static_cast<std::uint8_t>(value >> 8 * i));
-  }
-  void text(std::string_view value) {
-    number(value.size());
-    bytes_ += value;
-  }
-  std::string seal() && {
-    fixed(XXH3_64bits(bytes_.data(), bytes_.size()));
-    return std::move(bytes_);
-  }
+  using ByteReader::ByteReader;
 
- private:
-  std::string bytes_;
-};
-
-/// Thrown and caught in this file only: a decoder that goes wrong has nothing to continue with.
-struct Malformed {
-  const char* what;
-};
-
-void require(bool holds, const char* what) {
-  if (!holds) throw Malformed{what};
-}
-
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-
-  std::uint8_t byte() {
-    require(at_ < bytes_.size(), "ends early");
-    return static_cast<std::uint8_t>(bytes_[at_++]);
-  }
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const std::uint64_t next = byte();
-      require(shift < 63 || next < 2, "number is too long");
-      require(shift == 0 || next != 0, "number has a needless byte");
-      value |= (next & 0x7f) << shift;
-      if (next < 0x80) return value;
-    }
-    throw Malformed{"number is too long"};
-  }
-  std::int64_t signed_number() {
-    const std::uint64_t value = number();
-    return static_cast<std::int64_t>(value >> 1 ^ (~(value & 1) + 1));
-  }
-  std::uint64_t fixed() {
-    std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(byte()) << 8 * i;
-    return value;
-  }
   /// An offset: not negative, so that sums of two cannot overflow unnoticed.
   std::int64_t offset() {
-    const std::uint64_t value = number();
-    require(value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 2,
-            "offset is too large");
-    return static_cast<std::int64_t>(value);
+    constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / 2;
+    return static_cast<std::int64_t>(number_to(most, "offset is too large"));
   }
   /// How many entries follow; each takes two bytes at least, so a length that lies is seen at once.
-  std::size_t count() {
-    const std::uint64_t value = number();
-    require(value <= (bytes_.size() - at_) / 2, "count is larger than the record");
-    return static_cast<std::size_t>(value);
-  }
+  std::size_t count() { return number_to(left() / 2, "count is larger than the record"); }
   Source source() {
     const std::uint8_t value = byte();
-    require(value < source_count, "unknown source");
+    require_bytes(value < source_count, "unknown source");
     return static_cast<Source>(value);
   }
   std::string release() {
-    const std::uint64_t size = number();
-    require(size <= release_bytes_max && size <= bytes_.size() - at_, "text is too long");
-    const std::string_view view = bytes_.substr(at_, static_cast<std::size_t>(size));
-    at_ += view.size();
+    const std::string_view view = text();
+    require_bytes(view.size() <= release_bytes_max, "text is too long");
     const bool plain = std::all_of(view.begin(), view.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     });
-    require(plain, "a release has other characters than a-z and 0-9");
+    require_bytes(plain, "a release has other characters than a-z and 0-9");
     return std::string(view);
   }
-  bool at_end() const { return at_ == bytes_.size(); }
-
- private:
-  std::string_view bytes_;
-  std::size_t at_ = 0;
 };
 
 std::size_t index_of(Source source) {
   return static_cast<std::size_t>(source);
 }
 
-void write_ranges(const JournalRecord& record, Writer& out) {
+void write_ranges(const JournalRecord& record, ByteWriter& out) {
   for (const JournalRange& range : record.ranges) {
     out.byte(range.present ? 1 : 0);
     if (!range.present) continue;
@@ -133,7 +62,7 @@ void write_ranges(const JournalRecord& record, Writer& out) {
 }
 
 /// The gap is what compaction and transaction markers took out: nearly always 0.
-void write_runs(const JournalRecord& record, Writer& out) {
+void write_runs(const JournalRecord& record, ByteWriter& out) {
   std::array<std::int64_t, source_count> at{};
   for (int i = 0; i < source_count; ++i) at[i] = record.ranges[i].first;
   out.number(record.runs.size());
@@ -151,7 +80,7 @@ void write_runs(const JournalRecord& record, Writer& out) {
 void read_ranges(Cursor& in, JournalRecord& record) {
   for (JournalRange& range : record.ranges) {
     const std::uint8_t present = in.byte();
-    require(present < 2, "a flag is neither 0 nor 1");
+    require_bytes(present < 2, "a flag is neither 0 nor 1");
     range.present = present == 1;
     if (!range.present) continue;
     range.first = in.offset();
@@ -166,14 +95,14 @@ void read_runs(Cursor& in, JournalRecord& record, std::uint64_t& rows) {
   for (JournalRun& run : record.runs) {
     run.source = in.source();
     const JournalRange& range = record.ranges[index_of(run.source)];
-    require(range.present, "a run of a source that has no range");
+    require_bytes(range.present, "a run of a source that has no range");
     const std::uint64_t count = in.number();
-    require(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "a run of no size");
+    require_bytes(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "a run of no size");
     run.count = static_cast<std::uint32_t>(count);
     std::int64_t& next = at[index_of(run.source)];
     const std::int64_t room = range.next - next;
     const std::int64_t gap = in.offset();
-    require(gap <= room && run.count <= room - gap, "a run leaves its source's range");
+    require_bytes(gap <= room && run.count <= room - gap, "a run leaves its source's range");
     run.next_offset = next + run.count + gap;
     next = run.next_offset;
     rows += run.count;
@@ -184,7 +113,7 @@ void read_marks(Cursor& in, JournalRecord& record, std::uint64_t rows) {
   std::uint64_t before = 0;
   const auto next_position = [&] {
     const std::uint64_t step = in.number();
-    require(step <= rows - before, "a tick or control event behind the last row");
+    require_bytes(step <= rows - before, "a tick or control event behind the last row");
     return before += step;
   };
   record.ticks.resize(in.count());
@@ -211,22 +140,22 @@ void read_counts(Cursor& in, JournalRecord& record) {
     duplicate.source = in.source();
     const JournalRange& range = record.ranges[index_of(duplicate.source)];
     duplicate.offset = range.first + in.offset();
-    require(duplicate.offset < range.next, "a duplicate outside its source's range");
+    require_bytes(duplicate.offset < range.next, "a duplicate outside its source's range");
   }
 }
 
 JournalRecord decode(std::string_view bytes) {
   constexpr std::size_t checksum_bytes = 8;
-  require(bytes.size() > checksum_bytes, "ends early");
+  require_bytes(bytes.size() > checksum_bytes, "ends early");
   const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
-  require(static_cast<std::uint8_t>(body[0]) == version, "unknown version");
+  require_bytes(static_cast<std::uint8_t>(body[0]) == version, "unknown version");
   Cursor tail(bytes.substr(body.size()));
-  require(tail.fixed() == XXH3_64bits(body.data(), body.size()), "wrong checksum");
+  require_bytes(tail.fixed<std::uint64_t>() == XXH3_64bits(body.data(), body.size()), "wrong checksum");
   Cursor in(body);
   in.byte();
   JournalRecord record;
   const std::uint64_t partition = in.number();
-  require(partition <= std::numeric_limits<std::int32_t>::max(), "partition is too large");
+  require_bytes(partition <= std::numeric_limits<std::int32_t>::max(), "partition is too large");
   record.partition = static_cast<std::int32_t>(partition);
   record.release = in.release();
   read_ranges(in, record);
@@ -234,15 +163,15 @@ JournalRecord decode(std::string_view bytes) {
   read_runs(in, record, rows);
   read_marks(in, record, rows);
   read_counts(in, record);
-  record.state_hash = in.fixed();
-  require(in.at_end(), "bytes behind the end");
+  record.state_hash = in.fixed<std::uint64_t>();
+  require_bytes(in.at_end(), "bytes behind the end");
   return record;
 }
 
 }  // namespace
 
 std::string encode_journal(const JournalRecord& record) {
-  Writer out;
+  ByteWriter out;
   out.byte(version);
   out.number(static_cast<std::uint32_t>(record.partition));
   out.text(record.release);
@@ -274,13 +203,14 @@ std::string encode_journal(const JournalRecord& record) {
                                           record.ranges[index_of(duplicate.source)].first));
   }
   out.fixed(record.state_hash);
-  return std::move(out).seal();
+  out.fixed(XXH3_64bits(out.view().data(), out.size()));
+  return out.take();
 }
 
 std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string* error) {
   try {
     return decode(bytes);
-  } catch (const Malformed& malformed) {
+  } catch (const MalformedBytes& malformed) {
     if (error != nullptr) *error = malformed.what;
     return std::nullopt;
   }
