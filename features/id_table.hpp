@@ -26,6 +26,17 @@ class IdTable {
   template <typename Prefetch, typename IsLive>
   bool make_room(Prefetch prefetch_owner, IsLive is_live);
 
+  /// Calls visit(key, time_ms, slot) for every id held.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::uint64_t b = 0; b < bucket_count_; ++b) {
+      const Bucket& bucket = buckets_[b];
+      for (std::uint32_t i = 0; i < bucket.count; ++i) {
+        visit(bucket.key[i], bucket.time_ms[i], bucket.slot[i]);
+      }
+    }
+  }
+
   std::uint64_t size() const { return size_; }
   std::size_t bytes() const { return bucket_count_ * sizeof(Bucket); }
   /// Bytes at full size: two tables stand side by side during a clean-up.

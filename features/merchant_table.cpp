@@ -68,27 +68,38 @@ std::uint32_t MerchantTable::Impl::make_merchant(std::uint64_t hash, std::string
         "more merchant takes {} bytes) or use more partitions",
         options.merchants_max, plan->bytes_per_merchant()));
   }
+  const std::uint32_t slot = size;
+  add_slot();
+  MerchantHot& merchant = hot(slot);
+  merchant.zone = default_zone->id();
+  set_id(merchant, id);
+  field_at<RecordHead>(record(slot), 0).zone = default_zone->id();
+  index.insert(hash, slot);
+  return slot;
+}
+
+void MerchantTable::Impl::add_slot() {
   if ((size & (page_merchants - 1)) == 0) {
     records.add_page();
     hot_pages.push_back(std::make_unique<MerchantHot[]>(page_merchants));
   }
-  const std::uint32_t slot = size++;
-  MerchantHot& merchant = hot(slot);
-  merchant.zone = default_zone->id();
+  profiles.emplace_back();
+  ++size;
+}
+
+void MerchantTable::Impl::set_id(MerchantHot& merchant, std::string_view id) {
   merchant.id_bytes = static_cast<std::uint32_t>(id.size());
   if (id.size() <= MerchantHot::inline_id_bytes) {
     std::memcpy(merchant.id, id.data(), id.size());
-  } else {
-    long_ids.push_back(std::make_unique<char[]>(id.size()));
-    long_id_bytes += id.size();
-    const char* text = long_ids.back().get();
-    std::memcpy(long_ids.back().get(), id.data(), id.size());
-    std::memcpy(merchant.id, &text, sizeof(text));
+    return;
   }
-  field_at<RecordHead>(record(slot), 0).zone = default_zone->id();
-  profiles.emplace_back();
-  index.insert(hash, slot);
-  return slot;
+  auto copy = std::make_unique<char[]>(id.size());
+  const char* const text = copy.get();
+  std::memcpy(copy.get(), id.data(), id.size());
+  std::memcpy(merchant.id, &text, sizeof(text));
+  const std::lock_guard lock(long_ids_mutex);
+  long_ids.push_back(std::move(copy));
+  long_id_bytes += id.size();
 }
 
 const Zone& MerchantTable::Impl::zone_of(const EventBatch& batch, std::size_t row) const {
@@ -110,16 +121,15 @@ bool MerchantTable::Impl::is_duplicate(const MerchantHot& merchant, std::uint64_
 
 void MerchantTable::Impl::remember_id(std::uint64_t id_key, std::int64_t time_ms,
                                       std::uint32_t slot) {
+  if (!is_live(slot, time_ms)) return;  // born expired: it could never be found again
+  if (lists_ids) accepted_ids.push_back({id_key, time_ms, slot, 0});
   if (std::int64_t* known_ms = ids.find(id_key)) {  // an expired id that came again
     *known_ms = std::max(*known_ms, time_ms);
     return;
   }
-  const auto is_live = [&](std::uint32_t owner, std::int64_t at_ms) {
-    return at_ms >= hot(owner).clock_ms - options.dedup_horizon_ms;
-  };
-  if (!is_live(slot, time_ms)) return;  // born expired: it could never be found again
   const auto prefetch = [&](std::uint32_t owner) { __builtin_prefetch(&hot(owner)); };
-  if (!ids.has_room() && !ids.make_room(prefetch, is_live)) {
+  const auto live = [&](std::uint32_t owner, std::int64_t at_ms) { return is_live(owner, at_ms); };
+  if (!ids.has_room() && !ids.make_room(prefetch, live)) {
     throw RunError(fmt::format(
         "the table of event ids is full: capacity.dedup_events_max is {} per partition and as many "
         "ids are within the duplicate horizon; raise it or shorten the horizon",

@@ -11,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "features/merchant_hot.hpp"
 #include "features/plan.hpp"
+#include "kernels/base/byte_codec.hpp"
 #include "kernels/data/event_batch.hpp"
 #include "kernels/data/feature_matrix.hpp"
 #include "kernels/runtime/thread_pool.hpp"
@@ -32,6 +34,14 @@ struct MerchantProfile {
   std::string industry, region, time_zone;
   std::int64_t opened_at_ms = no_time;
   std::vector<ProfileInput> inputs;
+};
+
+/// An event id that was accepted, as the table of duplicates keeps it.
+struct AcceptedId {
+  std::uint64_t key = 0;
+  std::int64_t time_ms = 0;
+  std::uint32_t slot = 0;  // of the merchant
+  std::uint32_t zero = 0;
 };
 
 class MerchantTable {
@@ -82,6 +92,31 @@ class MerchantTable {
   /// numbers, capacities and batch split. Event ids enter as a digest of all that were accepted.
   std::uint64_t hash(std::uint32_t slot) const;
 
+  // A merchant's state as bytes that another process understands, for checkpoints.
+
+  /// The admission's side of a merchant, which admit() changes before anyone knows whom it meets:
+  /// to be copied for all merchants at the instant that save() shall speak of.
+  const MerchantHot& hot(std::uint32_t slot) const;
+  /// Appends the merchant with the admission's side of before and everything else as it is now.
+  void save(std::uint32_t slot, const MerchantHot& hot, ByteWriter& out) const;
+  /// Makes slots [0, size) of an empty table, each to be given to restore() once.
+  void begin_restore(std::uint32_t size);
+  /// What save() wrote. Any thread, different slots. Throws MalformedBytes.
+  void restore(std::uint32_t slot, ByteReader& from);
+  /// From here on merchants are found by their ids. Throws MalformedBytes where a slot has no
+  /// merchant or two have one.
+  void end_restore();
+  /// Keeps a list of the ids accepted from now on, for take_accepted_ids().
+  void list_accepted_ids();
+  /// Those accepted since the last call. Empty when nothing is listed.
+  std::vector<AcceptedId> take_accepted_ids();
+  std::size_t accepted_ids_waiting() const;
+  /// All ids that are held and within the horizon. Copies them: slow for many millions.
+  std::vector<AcceptedId> live_ids() const;
+  /// Makes an id known again, after end_restore() and in any order. Throws RunError when the table
+  /// of ids is full, MalformedBytes for a slot that is not there.
+  void restore_id(const AcceptedId& id);
+
   const FeaturePlan& plan() const;
   /// Event ids held now (expired ones may be among them until the next clean-up).
   std::uint64_t dedup_events() const;
@@ -92,6 +127,9 @@ class MerchantTable {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Hash of where the plan keeps what in a record: bytes of one layout mean nothing in another.
+std::uint64_t record_layout(const FeaturePlan& plan);
 
 /// The bound of memory that a configuration asks for, printed before the start.
 struct MemoryPlan {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,11 @@ struct MerchantTable::Impl {
   bool is_duplicate(const MerchantHot& merchant, std::uint64_t id_key);
   void remember_id(std::uint64_t id_key, std::int64_t time_ms, std::uint32_t slot);
   const Zone& zone_of(const EventBatch& batch, std::size_t row) const;
+  void add_slot();
+  void set_id(MerchantHot& merchant, std::string_view id);
+  bool is_live(std::uint32_t slot, std::int64_t time_ms) const {
+    return time_ms >= hot(slot).clock_ms - options.dedup_horizon_ms;
+  }
 
   // Windows.
   void apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,
@@ -58,6 +64,9 @@ struct MerchantTable::Impl {
   std::vector<std::unique_ptr<MerchantProfile>> profiles;
   std::vector<std::unique_ptr<char[]>> long_ids;
   std::size_t long_id_bytes = 0;
+  std::mutex long_ids_mutex;  // while restoring; admission is alone
+  bool lists_ids = false;
+  std::vector<AcceptedId> accepted_ids;  // where they are listed, since they were last taken
   WindowPass::Scratch scratch;
 };
 

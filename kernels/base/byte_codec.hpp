@@ -51,6 +51,7 @@ class ByteWriter {
   std::size_t size() const { return bytes_.size(); }
   std::string_view view() const { return bytes_; }
   std::string take() { return std::exchange(bytes_, {}); }
+  void clear() { bytes_.clear(); }  // keeps the memory
 
  private:
   std::string bytes_;

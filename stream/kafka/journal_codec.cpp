@@ -97,7 +97,8 @@ void read_runs(Cursor& in, JournalRecord& record, std::uint64_t& rows) {
     const JournalRange& range = record.ranges[index_of(run.source)];
     require_bytes(range.present, "a run of a source that has no range");
     const std::uint64_t count = in.number();
-    require_bytes(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(), "a run of no size");
+    require_bytes(count > 0 && count <= std::numeric_limits<std::uint32_t>::max(),
+                  "a run of no size");
     run.count = static_cast<std::uint32_t>(count);
     std::int64_t& next = at[index_of(run.source)];
     const std::int64_t room = range.next - next;
@@ -150,7 +151,8 @@ JournalRecord decode(std::string_view bytes) {
   const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
   require_bytes(static_cast<std::uint8_t>(body[0]) == version, "unknown version");
   Cursor tail(bytes.substr(body.size()));
-  require_bytes(tail.fixed<std::uint64_t>() == XXH3_64bits(body.data(), body.size()), "wrong checksum");
+  require_bytes(tail.fixed<std::uint64_t>() == XXH3_64bits(body.data(), body.size()),
+                "wrong checksum");
   Cursor in(body);
   in.byte();
   JournalRecord record;

@@ -25,6 +25,7 @@ void Lane::adopt_new_merchants() {
   decisions.resize(size);
   zones_.resize(size, default_zone_);
   touched_flag_.resize(size, 0);
+  changed_flag_.resize(size, 0);
   merchant_hash_.resize(size, 0);
   if (freezes_waiting.empty()) return;
   for (std::uint32_t slot = before; slot < size; ++slot) {
@@ -37,18 +38,30 @@ void Lane::adopt_new_merchants() {
 
 void Lane::adopt_profile(std::uint32_t slot, const EventBatch& rows, std::size_t row) {
   table.adopt_profile(slot, rows, row);
+  find_zone_of(slot);
+}
+
+void Lane::find_zone_of(std::uint32_t slot) {
   const std::string& name = table.profile(slot).time_zone;
   const Zone* zone = name.empty() ? nullptr : find_zone(name);
   zones_[slot] = zone != nullptr ? zone : default_zone_;
 }
 
+std::uint64_t Lane::hash_of(std::uint32_t slot) const {
+  return mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
+}
+
 std::uint64_t Lane::state_hash() {
   // A sum does not depend on the order of merchants, so one that changed is taken out and put in.
   for (const std::uint32_t slot : touched_) {
-    const std::uint64_t now = mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
+    const std::uint64_t now = hash_of(slot);
     merchants_hash_ += now - merchant_hash_[slot];
     merchant_hash_[slot] = now;
     touched_flag_[slot] = 0;
+    if (!changed_flag_[slot]) {
+      changed_flag_[slot] = 1;
+      changed_.push_back(slot);
+    }
   }
   touched_.clear();
   std::uint64_t hash = merchants_hash_;

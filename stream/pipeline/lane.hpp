@@ -16,6 +16,7 @@
 #include "kernels/data/decision.hpp"
 #include "stream/kafka/journal.hpp"
 #include "stream/pipeline/accounting.hpp"
+#include "stream/pipeline/lane_snapshot.hpp"
 #include "stream/pipeline/merge.hpp"
 
 namespace tidemark {
@@ -55,8 +56,10 @@ class Lane {
     const ZoneView& zone = zones_[slot]->view();
     return day_of_local_ms(at_ms + zone_offset_ms(zone, at_ms));
   }
-  /// The merchant's state is about to change: its hash is stale.
+  /// The merchant's state is about to change: its hash is stale, and a snapshot that has not come
+  /// to it takes it now. Admission and decisions may have changed it already.
   void touch(std::uint32_t slot) {
+    if (snapshot_.waits_for(slot)) snapshot_.take(*this, slot);
     if (!touched_flag_[slot]) {
       touched_flag_[slot] = 1;
       touched_.push_back(slot);
@@ -68,7 +71,31 @@ class Lane {
   /// Product of the overlays that fit.
   double overlay_factor(const MerchantProfile& profile) const;
 
+  /// Begins to hand out, as they are now, the merchants that changed since the last snapshot began
+  /// (all of them at first); whatever is left of that one is dropped. Call after state_hash().
+  void begin_snapshot(LaneSnapshot::Give give);
+  LaneSnapshot& snapshot() { return snapshot_; }
+  /// All merchants belong to the next snapshot: the chunks of those before it are lost.
+  void forget_snapshots();
+
+  /// What of the lane is no merchant's: ticks, freezes, overlays, counts, merge times.
+  void save_rest(ByteWriter& out) const;
+  /// Throws MalformedBytes.
+  void restore_rest(ByteReader& from);
+  /// Appends the merchant's decisions to what the table saved of it; and back.
+  static void save_decisions(const DecisionState& state, ByteWriter& out);
+  /// Makes room for restore_merchant() of slots [0, size).
+  void begin_restore(std::uint32_t size);
+  /// Any thread, different slots. Throws MalformedBytes.
+  void restore_merchant(std::uint32_t slot, ByteReader& from);
+  /// All merchants are there: their hashes are worked out on the pool, and nothing counts as
+  /// changed. Throws MalformedBytes.
+  void end_restore(ThreadPool& pool);
+
  private:
+  void find_zone_of(std::uint32_t slot);
+  std::uint64_t hash_of(std::uint32_t slot) const;
+
   int partition_;
   const Zone* default_zone_;
   std::vector<const Zone*> zones_;  // [slot]
@@ -76,6 +103,9 @@ class Lane {
   std::vector<std::uint8_t> touched_flag_;
   std::vector<std::uint64_t> merchant_hash_;
   std::uint64_t merchants_hash_ = 0;
+  std::vector<std::uint32_t> changed_;  // since the last snapshot began
+  std::vector<std::uint8_t> changed_flag_;
+  LaneSnapshot snapshot_;
 
  public:
   SourceMerge merge;

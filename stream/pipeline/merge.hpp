@@ -66,6 +66,13 @@ class SourceMerge {
   /// Drops what is queued, as if it had never been read. Untrustworthy records that come next keep
   /// their place behind the last one that was taken.
   void forget();
+  /// Merge time of the last row taken of each source, which decides where an untrustworthy one that
+  /// comes next has its place; to go on from a checkpoint with nothing queued.
+  const std::array<std::int64_t, source_count>& taken_times_ms() const { return taken_time_ms_; }
+  void resume(const std::array<std::int64_t, source_count>& taken_times_ms) {
+    taken_time_ms_ = taken_times_ms;
+    forget();
+  }
   /// When a record that is now held back may go, or MonotonicTime::max().
   MonotonicTime next_release() const;
 
