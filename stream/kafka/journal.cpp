@@ -66,11 +66,12 @@ std::string to_json(const JournalRecord& record) {
   return out;
 }
 
-void read_journal(ReaderClient& client, const std::string& topic, int partition,
+void read_journal(ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take) {
   ReadRange range;
   range.topic = topic;
   range.partition = partition;
+  range.from = from;
   range.until = client.settled_bounds(topic, partition).stable_end;
   PlainReader reader(client, range);
   while (!reader.done()) {
@@ -91,7 +92,7 @@ void read_journal(ReaderClient& client, const std::string& topic, int partition,
 void read_journal(const KafkaSettings& settings, int partition,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take) {
   ReaderClient client(settings);
-  read_journal(client, settings.output(OutputTopic::journal), partition, take);
+  read_journal(client, settings.output(OutputTopic::journal), partition, log_beginning, take);
 }
 
 }  // namespace tidemark

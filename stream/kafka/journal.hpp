@@ -84,11 +84,12 @@ std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string*
 std::string to_json(const JournalRecord& record);
 
 /// All committed records of a partition's journal in order, one at a time, up to what was
-/// written at the call; transactions under way are waited for. Throws RunError for a record that
-/// does not decode.
+/// written at the call; transactions under way are waited for. `from` is an offset or
+/// log_beginning. Throws RunError for a record that does not decode, and when the log no longer
+/// reaches back to `from`.
 void read_journal(const KafkaSettings& settings, int partition,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
-void read_journal(ReaderClient& client, const std::string& topic, int partition,
+void read_journal(ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
 
 }  // namespace tidemark

@@ -23,11 +23,11 @@ Committer::~Committer() {
 }
 
 void Committer::produce(std::vector<OutputBatch> batches) {
-  if (!batches.empty()) submit({std::move(batches), {}, false});
+  if (!batches.empty()) submit({std::move(batches), {}, false, {}});
 }
 
-void Committer::commit(std::vector<InputPosition> positions) {
-  submit({{}, std::move(positions), true});
+void Committer::commit(std::vector<InputPosition> positions, std::function<void()> committed) {
+  submit({{}, std::move(positions), true, std::move(committed)});
 }
 
 void Committer::submit(Task task) {
@@ -81,6 +81,7 @@ void Committer::run() {
     try {
       for (const OutputBatch& batch : task.batches) sink_.produce(batch);
       if (task.ends_transaction) result = sink_.commit(task.positions, consumer_);
+      if (result.committed() && task.committed) task.committed();
     } catch (...) {
       failure = std::current_exception();
     }

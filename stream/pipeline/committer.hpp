@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -27,8 +28,9 @@ class Committer {
 
   /// Hands records over for the open transaction.
   void produce(std::vector<OutputBatch> batches);
-  /// Ends the open transaction behind all that was handed over before.
-  void commit(std::vector<InputPosition> positions);
+  /// Ends the open transaction behind all that was handed over before. `committed` is called on the
+  /// committer's thread once it is, before anything else is produced.
+  void commit(std::vector<InputPosition> positions, std::function<void()> committed = {});
   /// Waits until all that was submitted is done, then says whether all of it was committed.
   bool settle();
   /// True when a transaction was aborted and the engine has to rebuild. Rethrows what the sink
@@ -43,6 +45,7 @@ class Committer {
     std::vector<OutputBatch> batches;
     std::vector<InputPosition> positions;
     bool ends_transaction = false;
+    std::function<void()> committed;
   };
   void submit(Task task);
   void run();

@@ -153,6 +153,9 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   read_time(root, config);
   YamlMap checkpoint = root.map("checkpoint");
   config.checkpoint_directory = checkpoint.text("directory", "");
+  config.checkpoint_interval_s =
+      static_cast<int>(checkpoint.integer("interval_s", 60, 1, 24 * 3'600));
+  config.checkpoint_keep = static_cast<int>(checkpoint.integer("keep", 2, 1, 1'000));
   checkpoint.done();
   YamlMap http = root.map("http");
   config.http_host = http.text("host", "127.0.0.1");

@@ -36,8 +36,10 @@ struct Config {
   std::int64_t dedup_horizon_ms = 0;
   std::int64_t sweep_interval_ms = 0;  // 0 = no sweeps
 
-  std::filesystem::path checkpoint_directory;
-  int http_port = 0;  // 0 = no listener
+  std::filesystem::path checkpoint_directory;  // empty: none are made
+  int checkpoint_interval_s = 0;
+  int checkpoint_keep = 0;  // states to go back to
+  int http_port = 0;        // 0 = no listener
   std::string http_host;
 
   KafkaSettings kafka;

@@ -12,20 +12,6 @@ constexpr std::size_t chunk_bytes = std::size_t{8} << 20;
 
 }  // namespace
 
-void write_entry(const SnapshotEntry& entry, ByteWriter& out) {
-  out.number(entry.slot);
-  out.signed_number(entry.clock_ms);
-  out.text(entry.bytes);
-}
-
-SnapshotEntry read_entry(ByteReader& from) {
-  SnapshotEntry entry;
-  entry.slot = static_cast<std::uint32_t>(from.number_to(UINT32_MAX - 1, "slot is too large"));
-  entry.clock_ms = from.signed_number();
-  entry.bytes = from.text();
-  return entry;
-}
-
 void LaneSnapshot::begin(const Lane& lane, std::vector<std::uint32_t> slots, Give give) {
   drop();
   slots_ = std::move(slots);
@@ -45,7 +31,7 @@ void LaneSnapshot::take(const Lane& lane, std::uint32_t slot) {
   entry_.clear();
   lane.table.save(slot, head.hot, entry_);
   Lane::save_decisions(head.decisions, entry_);
-  write_entry({slot, head.hot.clock_ms, entry_.view()}, chunk_);
+  write_entry(MerchantEntry{slot, head.hot.clock_ms, entry_.view()}, chunk_);
   taken_bytes_ += entry_.size();
   ++entries_;
   --left_;

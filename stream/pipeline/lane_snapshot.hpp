@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "features/merchant_hot.hpp"
 #include "kernels/base/byte_codec.hpp"
 #include "kernels/data/decision.hpp"
+#include "stream/checkpoint/chunk.hpp"
 
 namespace tidemark {
 
@@ -50,16 +50,5 @@ class LaneSnapshot {
   std::size_t entries_ = 0, taken_bytes_ = 0;
   Give give_;
 };
-
-/// One entry of a chunk, without its meaning: enough to merge chunks.
-struct SnapshotEntry {
-  std::uint32_t slot = 0;
-  std::int64_t clock_ms = 0;
-  std::string_view bytes;  // of Lane::restore_merchant
-};
-
-void write_entry(const SnapshotEntry& entry, ByteWriter& out);
-/// Throws MalformedBytes.
-SnapshotEntry read_entry(ByteReader& from);
 
 }  // namespace tidemark

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <optional>
@@ -61,8 +62,8 @@ class RecordedFeed {
 };
 
 /// Repeats one transaction and checks that the same ticks fell and the same outcomes came.
-void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record,
-            const EngineOutput& out) {
+void repeat_one(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record,
+                const EngineOutput& out) {
   lane.journal = {};
   lane.journal_rows = 0;
   std::array<std::int64_t, source_count> at{};
@@ -87,21 +88,87 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
       lane.partition(), to_json(record), to_json(lane.journal)));
 }
 
+/// Says every few seconds how far it is, how fast, and how long it will take.
+class Progress {
+ public:
+  Progress(int partition, const SourceOffsets& from, const SourceOffsets* goal)
+      : partition_(partition), began_(std::chrono::steady_clock::now()), due_(began_) {
+    due_ += progress_interval;
+    for (std::size_t s = 0; goal != nullptr && s < source_count; ++s) {
+      if ((*goal)[s] > 0)
+        total_ += static_cast<std::uint64_t>((*goal)[s] - std::max<std::int64_t>(from[s], 0));
+    }
+  }
+
+  void report(std::uint64_t rows) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < due_) return;
+    due_ = now + progress_interval;
+    const std::chrono::duration<double> took = now - began_;
+    const double rate = static_cast<double>(rows) / took.count();
+    // Offsets count transaction markers too, so the end may come sooner.
+    const double left = total_ > rows ? static_cast<double>(total_ - rows) / rate : 0;
+    spdlog::info("partition {}: {} of {} events repeated, {:.0f} a second, {:.0f} s left",
+                 partition_, rows, std::max(total_, rows), rate, left);
+  }
+
+ private:
+  int partition_;
+  std::chrono::steady_clock::time_point began_, due_;
+  std::uint64_t total_ = 0;
+};
+
+/// True when the state has this record in it already. A state holds all of a transaction or
+/// nothing, so it cannot have some of it.
+bool is_contained(const JournalRecord& record, const SourceOffsets& next) {
+  bool any = false, all = true;
+  for (std::size_t s = 0; s < source_count; ++s) {
+    if (!record.ranges[s].present) continue;
+    const bool has = record.ranges[s].next <= next[s];
+    any = any || has;
+    all = all && has;
+  }
+  if (any != all) {
+    throw RunError(fmt::format(
+        "recovery of partition {}: the checkpoint stands in the middle of the transaction {}; the "
+        "checkpoint belongs to another journal",
+        record.partition, to_json(record)));
+  }
+  return all && any;
+}
+
 }  // namespace
 
-Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
-                     ReaderClient& client, int partition, const EngineOutput& out,
-                     const std::function<void()>& after) {
+Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
+                              const SourceOffsets* goal) {
+  const std::string& topic = config.kafka.output(OutputTopic::journal);
   Recovered result;
-  result.lane = releases.engine().make_lane(partition);
   result.next.fill(offset_none);
+  std::int64_t journal_from = log_beginning;
+  if (from) {
+    result.lane = std::move(from->lane);
+    result.next = from->manifest.next;
+    journal_from = from->manifest.journal_next;
+    result.checkpoint = std::move(from->manifest);
+  } else {
+    result.lane = releases.engine().make_lane(partition);
+    const std::int64_t begin = client.bounds(topic, partition).begin;
+    if (begin > 0) {
+      throw RunError(fmt::format(
+          "recovery of partition {}: {} begins at offset {}, what was before is deleted, and there "
+          "is no checkpoint to begin from; keep the inputs and the journal longer than checkpoints "
+          "take to be made",
+          partition, topic, begin));
+    }
+  }
   Lane& lane = *result.lane;
   RecordedFeed feed(config, intake, client, partition);
+  Progress progress(partition, result.next, goal);
   std::uint64_t expected_hash = 0;
-  auto report = std::chrono::steady_clock::now() + progress_interval;
-  read_journal(client, config.kafka.output(OutputTopic::journal), partition,
+  read_journal(client, topic, partition, journal_from,
                [&](const JournalRecord& record, std::int64_t) {
-                 repeat(releases.engine_of(record.release, partition), lane, feed, record, out);
+                 if (is_contained(record, result.next)) return;
+                 repeat_one(releases.engine_of(record.release, partition), lane, feed, record, out);
                  if (after) after();
                  for (std::size_t s = 0; s < source_count; ++s) {
                    if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
@@ -109,9 +176,7 @@ Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
                  expected_hash = record.state_hash;
                  ++result.transactions;
                  result.rows += record.counts.consumed();
-                 if (std::chrono::steady_clock::now() < report) return;
-                 spdlog::info("partition {}: {} events repeated", partition, result.rows);
-                 report = std::chrono::steady_clock::now() + progress_interval;
+                 progress.report(result.rows);
                });
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
     throw RunError(fmt::format(

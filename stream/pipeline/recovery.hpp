@@ -1,16 +1,18 @@
-// Recovery: a lane's state from the log alone. Reads the partition's journal from its start,
-// repeats the recorded order over the inputs and compares outcomes and state hash with what the
-// transactions wrote down; each is decided by the release that it was decided with. Silent for a
-// restart; with an output it is `replay --kafka`.
+// Recovery: a lane's state from the log, from its start or behind a checkpoint. Reads the
+// partition's journal, repeats the recorded order over the inputs and compares outcomes and state
+// hash with what the transactions wrote down; each is decided by the release that it was decided
+// with. Silent for a restart; with an output it is `replay --kafka`.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/reader.hpp"
 #include "stream/pipeline/intake.hpp"
 #include "stream/pipeline/release_set.hpp"
+#include "stream/pipeline/restore.hpp"
 
 namespace tidemark {
 
@@ -19,14 +21,24 @@ struct Recovered {
   SourceOffsets next{};            // where each source goes on; offset_none: at the log's beginning
   std::uint64_t transactions = 0;  // journal records repeated
   std::uint64_t rows = 0;
+  std::optional<CheckpointManifest> checkpoint;  // where it began
 };
 
-/// Repeats everything that the partition's journal holds. `after` is called behind each
-/// transaction. Throws RunError when journal and log do not fit together, or when a transaction
-/// gives other outcomes or the last one another state hash.
-Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
-                     ReaderClient& client, int partition, const EngineOutput& out,
-                     const std::function<void()>& after);
+/// With what a log is repeated.
+struct LogRepeater {
+  const Config& config;
+  ReleaseSet& releases;
+  Intake& intake;
+  ReaderClient& client;
+  EngineOutput out;
+  std::function<void()> after;  // each transaction; may be empty
+
+  /// Repeats everything that the partition's journal holds, or what it holds behind `from`. `goal`
+  /// is where the inputs are known to end, for the remaining time that it logs. Throws RunError
+  /// when journal and log do not fit together or no longer reach back far enough, or when a
+  /// transaction gives other outcomes or the last one another state hash.
+  Recovered repeat(int partition, std::optional<RestoredLane> from, const SourceOffsets* goal);
+};
 
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.

@@ -63,6 +63,9 @@ void Server::start() {
         *readers_, ReadRange{config_.kafka.input(Source::control), control_partition, log_beginning,
                              log_follow, Source::control});
   }
+  if (!config_.checkpoint_directory.empty()) {
+    checkpoints_.emplace(config_, releases_.current().plan);
+  }
   committer_ = std::make_unique<Committer>(sink_, consumer_);
   consumer_.subscribe();
   spdlog::info("serving release {} on {} with {} threads", releases_.current().release.fingerprint,
@@ -79,6 +82,9 @@ void Server::round() {
   if (!polled.assigned.empty()) take_assignment(polled.assigned);
   take_in(polled);
   if (commit_is_due()) commit();
+  for (const auto& [partition, lane] : lanes_) {
+    if (checkpoints_) checkpoints_->advance(*lane);
+  }
 }
 
 void Server::take_assignment(const std::vector<int>& partitions) {
@@ -99,8 +105,14 @@ void Server::recover(int partition) {
   const auto leave_if_asked = [this] {
     if (stop_) throw Interrupted{};
   };
-  Recovered recovered =
-      repeat_log(config_, releases_, intake_, *readers_, partition, {}, leave_if_asked);
+  std::optional<RestoredLane> from;
+  if (checkpoints_) {
+    from = restore_newest(
+        checkpoints_->store(), config_, *releases_.current().plan, partition, committed,
+        [&] { return releases_.engine().make_lane(partition); }, pool_);
+  }
+  LogRepeater log{config_, releases_, intake_, *readers_, {}, leave_if_asked};
+  Recovered recovered = log.repeat(partition, std::move(from), &committed);
   check_reaches(config_, recovered, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
@@ -113,7 +125,9 @@ void Server::recover(int partition) {
   }
   Lane& lane = *recovered.lane;
   lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
+  if (checkpoints_) checkpoints_->open(lane, std::move(recovered.checkpoint));
   lanes_[partition] = std::move(recovered.lane);
+  next_[partition] = recovered.next;
   paused_[partition] = {};
   feed_control(lane, 0);
   consumer_.start(partition, recovered.next);
@@ -122,14 +136,15 @@ void Server::recover(int partition) {
 void Server::give_up(const GroupConsumer::Polled& polled) {
   observer_.set_ready(false);
   if (polled.lost) {
-    for (const int partition : polled.revoked) lanes_.erase(partition);
+    for (const int partition : polled.revoked) drop_lane(partition);
     consumer_.unassign(polled.revoked);
     rebuild("it held rows of lost partitions");
     return;
   }
   commit();
   const bool committed = committer_->settle();
-  for (const int partition : polled.revoked) lanes_.erase(partition);
+  if (committed) last_checkpoints(polled.revoked);
+  for (const int partition : polled.revoked) drop_lane(partition);
   consumer_.unassign(polled.revoked);
   if (!committed) rebuild(committer_->abort_reason());
 }
@@ -261,6 +276,9 @@ void Server::commit() {
       const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];
       if (range.present) positions.push_back({source, partition, range.next});
     }
+    for (std::size_t s = 0; s < source_count; ++s) {
+      if (journal.ranges[s].present) next_[partition][s] = journal.ranges[s].next;
+    }
     append_journal(journal, journals);
     lane->journal = {};
     lane->journal_rows = 0;
@@ -268,7 +286,7 @@ void Server::commit() {
   std::vector<OutputBatch> last;
   last.push_back(std::move(journals));
   committer_->produce(std::move(last));
-  committer_->commit(std::move(positions));
+  committer_->commit(std::move(positions), begin_checkpoints());
   rows_handed_ += open_rows_;
   open_rows_ = 0;
   const Policy* const policy = releases_.current().policy.get();
@@ -285,9 +303,53 @@ void Server::rebuild(const std::string& why) {
   release_published_ = false;
   std::vector<int> partitions;
   for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
-  lanes_.clear();
+  for (const int partition : partitions) drop_lane(partition);
   for (const int partition : partitions) recover(partition);
   observer_.set_ready(!lanes_.empty());
+}
+
+void Server::drop_lane(int partition) {
+  if (checkpoints_) checkpoints_->close(partition);
+  lanes_.erase(partition);
+  next_.erase(partition);
+}
+
+std::function<void()> Server::begin_checkpoints() {
+  if (!checkpoints_) return {};
+  std::vector<Checkpointer::Begun> all;
+  for (const auto& [partition, lane] : lanes_) {
+    if (const auto begun = begin_checkpoint(*lane, false)) all.push_back(*begun);
+  }
+  if (all.empty()) return {};
+  return [this, all = std::move(all)] {
+    for (const Checkpointer::Begun& begun : all) settle_checkpoint(begun);
+  };
+}
+
+std::optional<Checkpointer::Begun> Server::begin_checkpoint(Lane& lane, bool at_once) {
+  return checkpoints_->begin(lane, next_.at(lane.partition()),
+                             releases_.current().release.fingerprint, at_once);
+}
+
+void Server::settle_checkpoint(const Checkpointer::Begun& begun) {
+  // Nothing that comes after the checkpoint's transaction has been produced yet, so where the
+  // journal ends now is at most where it goes on.
+  const std::string& journal = config_.kafka.output(OutputTopic::journal);
+  checkpoints_->committed(begun, readers_->bounds(journal, begun.partition).stable_end);
+}
+
+void Server::last_checkpoints(const std::vector<int>& partitions) {
+  if (!checkpoints_) return;
+  for (const int partition : partitions) {
+    const auto lane = lanes_.find(partition);
+    if (lane == lanes_.end()) continue;
+    checkpoints_->finish(*lane->second);
+    const auto begun = begin_checkpoint(*lane->second, true);
+    if (!begun) continue;
+    checkpoints_->finish(*lane->second);
+    settle_checkpoint(*begun);
+  }
+  checkpoints_->settle();
 }
 
 SourceCounts Server::counts() const {
@@ -309,6 +371,9 @@ void Server::stop(const std::function<void()>& settled) {
     throw RunError("the last transaction was aborted while stopping (" +
                    committer_->abort_reason() + "); nothing is lost, the next start repeats it");
   }
+  std::vector<int> partitions;
+  for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
+  last_checkpoints(partitions);
   if (settled) settled();
   committer_.reset();
   consumer_.close();

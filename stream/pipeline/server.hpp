@@ -3,11 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "stream/kafka/pulse.hpp"
+#include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/committer.hpp"
 #include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/intake.hpp"
@@ -51,6 +54,11 @@ class Server {
   void commit();
   void rebuild(const std::string& why);
   void recover(int partition);
+  void drop_lane(int partition);
+  std::function<void()> begin_checkpoints();
+  std::optional<Checkpointer::Begun> begin_checkpoint(Lane& lane, bool at_once);
+  void settle_checkpoint(const Checkpointer::Begun& begun);
+  void last_checkpoints(const std::vector<int>& partitions);
 
   const Config& config_;
   const KafkaSettings kafka_;
@@ -66,10 +74,12 @@ class Server {
   GroupConsumer consumer_;
   std::unique_ptr<ReaderClient> readers_;
   std::unique_ptr<PlainReader> control_;
+  std::optional<Checkpointer> checkpoints_;
   std::unique_ptr<Committer> committer_;
 
   std::map<int, std::unique_ptr<Lane>> lanes_;
-  int last_lane_ = -1;  // the one that worked last: the others come first
+  std::map<int, SourceOffsets> next_;  // of each lane, when what was handed over is committed
+  int last_lane_ = -1;                 // the one that worked last: the others come first
   std::map<int, std::array<bool, source_count>> paused_;
   std::vector<std::shared_ptr<const RawBatch>> control_log_;  // everything read of control.v1
   std::vector<OutputBatch> records_;
