@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "bench/checkpoint/checkpoint_bench.hpp"
 #include "bench/forest/forest_bench.hpp"
 #include "bench/pipeline/pipeline_bench.hpp"
 #include "bench/windows/windows_bench.hpp"
@@ -81,6 +82,38 @@ void add_windows_bench(CLI::App& bench) {
   });
 }
 
+void add_checkpoint_bench(CLI::App& bench) {
+  struct Options {
+    CheckpointBenchOptions bench;
+    std::string spec = "examples/quickstart/features.yaml", work = "out/bench-checkpoint";
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* checkpoint = bench.add_subcommand(
+      "checkpoint", "What checkpoints cost a running stream, and how fast a state comes back");
+  checkpoint->add_option("--spec", options->spec, "The feature spec")
+      ->capture_default_str()
+      ->check(CLI::ExistingFile);
+  checkpoint->add_option("--work", options->work, "Folder of its own for the checkpoints")
+      ->capture_default_str();
+  checkpoint->add_option("--merchants", options->bench.merchants, "Merchants of the partition")
+      ->check(CLI::Range(1, 10'000'000));
+  checkpoint->add_option("--dirty", options->bench.dirty, "That change before the second one")
+      ->check(CLI::Range(1, 10'000'000));
+  checkpoint->add_option("--batch", options->bench.batch, "Events of a batch")
+      ->check(CLI::Range(1, 1'000'000));
+  checkpoint->add_option("--threads", options->bench.threads, "Threads")
+      ->check(CLI::Range(1, 1024));
+  checkpoint->add_flag("--json", options->json, "Print one JSON object");
+  checkpoint->callback([options] {
+    options->bench.spec = options->spec;
+    options->bench.work = options->work;
+    const CheckpointBenchResult result = bench_checkpoint(options->bench);
+    fmt::print("{}{}", options->json ? to_json(result) : to_table(result),
+               options->json ? "\n" : "");
+  });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app) {
@@ -95,6 +128,7 @@ void add_bench_command(CLI::App& app) {
   bench->require_subcommand(1);
   add_forest_bench(*bench);
   add_windows_bench(*bench);
+  add_checkpoint_bench(*bench);
   CLI::App* pipeline =
       bench->add_subcommand("pipeline", "Replay and serve beside a bare consume-and-produce loop");
   options->config.add_to(*pipeline);

@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <memory>
-#include <random>
 
+#include "bench/windows/made_events.hpp"
 #include "features/merchant_table.hpp"
 #include "features/oracle.hpp"
 #include "features/payer_table.hpp"
-#include "kernels/base/currency.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/window/segment.hpp"
 
@@ -21,82 +19,8 @@ namespace tidemark {
 namespace {
 
 constexpr std::size_t checked_rows = 3'000;
-constexpr std::int64_t start_ms = 1'700'000'000'000;
-
-enum class Spread { uniform, zipf, hot };
 constexpr std::pair<Spread, const char*> spreads[] = {
     {Spread::uniform, "uniform"}, {Spread::zipf, "Zipf 1.1"}, {Spread::hot, "one with 90%"}};
-
-std::uint64_t spread_bits(std::uint64_t x) {
-  x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdULL;
-  x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-  return x ^ (x >> 33);
-}
-
-/// Draws merchants: by the inverse of the cumulated weights.
-class Draw {
- public:
-  Draw(Spread spread, std::uint32_t merchants) : spread_(spread), merchants_(merchants) {
-    double all = 0;
-    for (std::uint32_t m = 0; spread == Spread::zipf && m < merchants; ++m) {
-      cumulated_.push_back(all += std::pow(m + 1.0, -1.1));
-    }
-  }
-  std::uint32_t operator()(std::mt19937_64& random) const {
-    if (spread_ == Spread::hot && random() % 10 != 0) return 0;
-    if (spread_ != Spread::zipf) return static_cast<std::uint32_t>(random() % merchants_);
-    const double at = static_cast<double>(random() >> 11) * 0x1p-53 * cumulated_.back();
-    const auto found = std::upper_bound(cumulated_.begin(), cumulated_.end(), at);
-    return static_cast<std::uint32_t>(
-        std::min<std::ptrdiff_t>(found - cumulated_.begin(), merchants_ - 1));
-  }
-
- private:
-  Spread spread_;
-  std::uint32_t merchants_;
-  std::vector<double> cumulated_;
-};
-
-/// Mostly payments, a refund now and then; 90 days for all events of a run, so that days, weeks and
-/// months pass.
-class Events {
- public:
-  Events(Spread spread, const WindowsBenchOptions& options)
-      : draw_(spread, options.merchants),
-        step_ms_(std::max<std::int64_t>(
-            1, 90LL * 86'400'000 / static_cast<std::int64_t>(2 * options.events))) {
-    for (std::uint32_t m = 0; m < options.merchants; ++m) ids_.push_back("m-" + std::to_string(m));
-  }
-
-  void fill(EventBatch& batch, std::size_t count) {
-    static const CurrencyCode currency = pack_currency("EUR");
-    batch.clear();
-    batch.grow(count);
-    event_ids_.resize(count);
-    for (std::size_t row = 0; row < count; ++row, ++made_) {
-      const std::uint32_t merchant = draw_(random_);
-      batch.merchant_id[row] = ids_[merchant];
-      batch.merchant_hash[row] = spread_bits(merchant + 1);
-      event_ids_[row] = std::to_string(made_);
-      batch.event_id[row] = event_ids_[row];
-      batch.event_id_hash[row] = spread_bits(made_ + (std::uint64_t{1} << 40));
-      const bool refund = random_() % 40 == 0;
-      batch.type[row] = refund ? EventType::refund : EventType::payment;
-      batch.flags[row] = flag_certified | flag_time_readable;
-      batch.event_time_ms[row] = start_ms + static_cast<std::int64_t>(made_) * step_ms_;
-      batch.amount_minor[row] = static_cast<std::int64_t>(100 + random_() % 20'000);
-      batch.currency[row] = currency;
-      batch.payer_hash[row] = spread_bits(random_() % 500'000 + 7);
-    }
-  }
-
- private:
-  Draw draw_;
-  std::int64_t step_ms_;
-  std::mt19937_64 random_{20181001};
-  std::vector<std::string> ids_, event_ids_;  // views of the batch point into them
-  std::uint64_t made_ = 0;
-};
 
 /// All tables of one order of events, and the memory between batches.
 class Windows {
@@ -149,7 +73,7 @@ class Windows {
 void check_rows(const std::shared_ptr<const FeaturePlan>& plan, Spread spread,
                 WindowsBenchOptions options) {
   options.merchants = std::min(options.merchants, 200U);  // several events for each
-  Events events(spread, options);
+  MadeEvents events(spread, options.merchants, 2 * options.events);
   Windows windows(plan, options);
   FeatureOracle oracle(plan, Windows::table_options(options));
   EventBatch batch, copy;
@@ -178,7 +102,7 @@ void check_rows(const std::shared_ptr<const FeaturePlan>& plan, Spread spread,
 /// Seconds for `options.events` events, after as many to warm up.
 double time_run(const std::shared_ptr<const FeaturePlan>& plan, Spread spread,
                 const WindowsBenchOptions& options) {
-  Events events(spread, options);
+  MadeEvents events(spread, options.merchants, 2 * options.events);
   Windows windows(plan, options);
   EventBatch batch;
   double seconds = 0;
