@@ -44,6 +44,11 @@ void IdTable::set_size(std::uint64_t bucket_count) {
   limit_ = std::min(events_max_, bucket_count * 2);
 }
 
+void IdTable::reserve(std::uint64_t events) {
+  const std::uint64_t count = buckets_for(std::min(events, events_max_));
+  if (size_ == 0 && count > bucket_count_) set_size(count);
+}
+
 std::int64_t* IdTable::find(std::uint64_t key) {
   std::uint64_t at = start(key);
   while (true) {

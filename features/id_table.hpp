@@ -20,6 +20,10 @@ class IdTable {
   /// Adds a key that find() did not find; `has_room()` must be true.
   void insert(std::uint64_t key, std::int64_t time_ms, std::uint32_t slot);
 
+  /// Makes an empty table large enough for so many ids, as far as the capacity goes: ids that come
+  /// in the order of their keys would crowd at the front of a table that grows under them.
+  void reserve(std::uint64_t events);
+
   bool has_room() const { return size_ < limit_; }
   /// Makes room: drops what `is_live(slot, time_ms)` denies, and grows while the capacity allows.
   /// `prefetch_owner(slot)` runs some entries ahead of it. Returns false when the table stays full.

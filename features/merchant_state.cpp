@@ -77,11 +77,12 @@ void MerchantTable::save(std::uint32_t slot, const MerchantHot& hot, ByteWriter&
   write_profile(all.profiles[slot].get(), out);
 }
 
-void MerchantTable::begin_restore(std::uint32_t size) {
+void MerchantTable::begin_restore(std::uint32_t size, std::uint64_t ids) {
   Impl& all = *impl_;
   require_bytes(all.size == 0, "the table is not empty");
   require_bytes(size <= all.options.merchants_max, "holds more than capacity.merchants_max");
   while (all.size < size) all.add_slot();
+  all.ids.reserve(ids);
 }
 
 void MerchantTable::restore(std::uint32_t slot, ByteReader& from) {

@@ -99,8 +99,9 @@ class MerchantTable {
   const MerchantHot& hot(std::uint32_t slot) const;
   /// Appends the merchant with the admission's side of before and everything else as it is now.
   void save(std::uint32_t slot, const MerchantHot& hot, ByteWriter& out) const;
-  /// Makes slots [0, size) of an empty table, each to be given to restore() once.
-  void begin_restore(std::uint32_t size);
+  /// Makes slots [0, size) of an empty table, each to be given to restore() once, and room for so
+  /// many ids.
+  void begin_restore(std::uint32_t size, std::uint64_t ids);
   /// What save() wrote. Any thread, different slots. Throws MalformedBytes.
   void restore(std::uint32_t slot, ByteReader& from);
   /// From here on merchants are found by their ids. Throws MalformedBytes where a slot has no

@@ -26,10 +26,8 @@ Checkpointer::Checkpointer(const Config& config, std::shared_ptr<const FeaturePl
 void Checkpointer::open(Lane& lane, std::optional<CheckpointManifest> restored) {
   Course& course = courses_[lane.partition()] = {};
   course.begun_at = steady_clock::now();
-  if (restored) {
-    course.generation = restored->generation;
-    course.whole = false;
-  }
+  course.whole = !restored && lane.table.dedup_events() != 0;
+  if (restored) course.generation = restored->generation;
   lane.table.list_accepted_ids();
   writer_.open(lane.partition(), std::move(restored));
 }

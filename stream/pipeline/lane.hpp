@@ -84,8 +84,8 @@ class Lane {
   void restore_rest(ByteReader& from);
   /// Appends the merchant's decisions to what the table saved of it; and back.
   static void save_decisions(const DecisionState& state, ByteWriter& out);
-  /// Makes room for restore_merchant() of slots [0, size).
-  void begin_restore(std::uint32_t size);
+  /// Makes room for restore_merchant() of slots [0, size), and for so many event ids.
+  void begin_restore(std::uint32_t size, std::uint64_t ids);
   /// Any thread, different slots. Throws MalformedBytes.
   void restore_merchant(std::uint32_t slot, ByteReader& from);
   /// All merchants are there: their hashes are worked out on the pool, and nothing counts as

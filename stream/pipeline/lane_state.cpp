@@ -76,8 +76,8 @@ void Lane::save_decisions(const DecisionState& state, ByteWriter& out) {
   out.fixed(state);
 }
 
-void Lane::begin_restore(std::uint32_t size) {
-  table.begin_restore(size);
+void Lane::begin_restore(std::uint32_t size, std::uint64_t ids) {
+  table.begin_restore(size, ids);
   adopt_new_merchants();
 }
 

@@ -136,7 +136,11 @@ std::unique_ptr<Lane> restore_lane(const CheckpointStore& store, const std::stri
                                    ThreadPool& pool) {
   std::unique_ptr<Lane> lane = make_lane();
   try {
-    lane->begin_restore(manifest.merchants);
+    std::uint64_t ids = 0;
+    for (const ChunkRef& chunk : manifest.chunks) {
+      if (chunk.kind == ChunkKind::ids) ids += chunk.entries;
+    }
+    lane->begin_restore(manifest.merchants, ids);
     LaneFiller fill(store, folder, *lane, pool, manifest.merchants);
     fill.merchants(manifest.chunks);
     lane->table.list_accepted_ids();
