@@ -165,6 +165,7 @@ std::vector<StoredManifest> read_manifests(const CheckpointStore& store,
     if (!is_manifest(object.name)) continue;
     StoredManifest& stored = all.emplace_back();
     stored.name = object.name;
+    stored.age = object.age;
     try {
       stored.manifest = decode_manifest(store.get(object.name), store.where() + "/" + object.name);
     } catch (const std::runtime_error& error) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -53,6 +54,7 @@ bool is_manifest(const std::string& name);
 struct StoredManifest {
   std::string name;
   CheckpointManifest manifest;
+  std::chrono::seconds age{};
   std::string error;  // why it cannot be read; then the manifest is empty
 };
 /// All of a partition, newest state first, unreadable ones last.

@@ -202,8 +202,9 @@ void CheckpointWriter::publish(Line& line, Pending pending) {
     const std::chrono::duration<double> took = steady_clock::now() - pending.since;
     line.status.write_seconds = took.count();
   }
+  const std::int64_t journal_next = manifest.journal_next;
   compact(line, std::move(manifest));
-  collect_garbage(line);
+  collect_garbage(line, journal_next);
 }
 
 void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
@@ -237,15 +238,17 @@ void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
   line.status.last = std::move(manifest);
 }
 
-void CheckpointWriter::collect_garbage(const Line& line) {
+void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_next) {
   std::set<std::string> kept;
   std::set<std::pair<std::int64_t, std::uint64_t>> states;
   for (const StoredManifest& stored : read_manifests(store_, line.folder)) {
     const CheckpointManifest& m = stored.manifest;
+    // What is ahead of this writer is another's: a later owner's, or of topics that are no more.
+    const bool ahead = m.journal_next > journal_next;
     // Newest first: the first revision of a state is its last, and the others have had their day.
-    const bool keep = stored.error.empty() &&
-                      states.size() < static_cast<std::size_t>(options_.keep) &&
-                      states.emplace(m.journal_next, m.generation).second;
+    const bool keep = ahead ? stored.age <= foreign_age_min
+                            : states.size() < static_cast<std::size_t>(options_.keep) &&
+                                  states.emplace(m.journal_next, m.generation).second;
     if (!keep && stored.error.empty()) {
       store_.remove(stored.name);
       continue;

@@ -97,7 +97,7 @@ class CheckpointWriter {
                        const std::string& entries, std::size_t count);
   void publish(Line& line, Pending pending);
   void compact(Line& line, CheckpointManifest manifest);
-  void collect_garbage(const Line& line);
+  void collect_garbage(const Line& line, std::int64_t journal_next);
 
   CheckpointStore& store_;
   const Options options_;
