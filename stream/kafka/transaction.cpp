@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
@@ -176,6 +177,7 @@ void TransactionalSink::Impl::begin() {
   records = 0;
   bytes = 0;
   began = Clock::now();
+  crash_point("begun");
 }
 
 void TransactionalSink::Impl::add(const OutputBatch& batch, const OutputRecord& record) {
@@ -324,9 +326,11 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
     });
     if (error) return self.end_badly(error, "send_offsets");
   }
+  crash_point("offsets-sent");
   const ErrorHandle error =
       self.persist([&self] { return rd_kafka_commit_transaction(self.client.get(), -1); });
   if (error) return self.end_badly(error, "commit");
+  crash_point("committed");
   self.in_transaction = false;
   self.count([&](Counters& c) {
     ++c.commits;

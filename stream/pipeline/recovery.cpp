@@ -9,6 +9,7 @@
 #include <chrono>
 #include <optional>
 
+#include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
 
 namespace tidemark {
@@ -175,6 +176,7 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
                  }
                  expected_hash = record.state_hash;
                  ++result.transactions;
+                 crash_point("repeated");
                  result.rows += record.counts.consumed();
                  progress.report(result.rows);
                });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
 
 namespace tidemark {
@@ -81,6 +82,7 @@ void Server::round() {
   if (!polled.revoked.empty()) give_up(polled);
   if (!polled.assigned.empty()) take_assignment(polled.assigned);
   take_in(polled);
+  if (!polled.records->records.empty()) crash_point("taken");
   if (commit_is_due()) commit();
   for (const auto& [partition, lane] : lanes_) {
     if (checkpoints_) checkpoints_->advance(*lane);
@@ -125,6 +127,7 @@ void Server::recover(int partition) {
   }
   Lane& lane = *recovered.lane;
   lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
+  crash_point("recovered");
   if (checkpoints_) checkpoints_->open(lane, std::move(recovered.checkpoint));
   lanes_[partition] = std::move(recovered.lane);
   next_[partition] = recovered.next;
@@ -253,6 +256,7 @@ void Server::hand_over() {
   }
   committer_->produce(std::move(records_));
   records_ = {};
+  crash_point("produced");
 }
 
 bool Server::commit_is_due() const {

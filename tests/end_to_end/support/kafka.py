@@ -135,8 +135,8 @@ class Deployment:
         assert not errors, errors[0]
         return count
 
-    def serve(self, *more):
-        return Serve(self, *more)
+    def serve(self, *more, crash_at=None):
+        return Serve(self, *more, crash_at=crash_at)
 
     def committed(self):
         """{(topic, partition): offset} that the group has committed."""
@@ -186,15 +186,17 @@ class Deployment:
 
 
 class Serve:
-    """`tidemark serve` as a child; its stderr is kept."""
+    """`tidemark serve` as a child; its stderr is kept. `crash_at` names a point, name:n, at whose
+    n-th pass it dies by SIGKILL."""
 
-    def __init__(self, deployment, *more):
+    def __init__(self, deployment, *more, crash_at=None):
         self.deployment = deployment
         self.log = deployment.folder / f"serve-{time.monotonic_ns()}.log"
         command = [str(program.PROGRAM), "serve", "--config", deployment.config]
         self.process = subprocess.Popen(
             command + deployment.settings(*more),
             cwd=program.ROOT,
+            env={**os.environ, **({"TIDEMARK_CRASH_AT": crash_at} if crash_at else {})},
             text=True,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
@@ -248,6 +250,15 @@ class Serve:
         output, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, self.words()
         return json.loads(output.strip().splitlines()[-1])
+
+    def dies(self, seconds=60):
+        """Waits for its death at the point that it was given."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        assert self.process.returncode == -signal.SIGKILL, self.words()
+        return True
 
     def kill(self):
         if self.process.poll() is None:
