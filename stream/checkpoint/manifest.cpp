@@ -158,6 +158,17 @@ bool is_manifest(const std::string& name) {
   return name.ends_with(ending);
 }
 
+std::uint64_t last_generation(const CheckpointStore& store, const std::string& folder) {
+  std::uint64_t last = 0;
+  for (const StoredObject& object : store.list(folder)) {
+    std::uint64_t number = 0;
+    const char* const begin = object.name.data() + folder.size() + 1;
+    std::from_chars(begin, object.name.data() + object.name.size(), number);
+    last = std::max(last, number);
+  }
+  return last;
+}
+
 std::vector<StoredManifest> read_manifests(const CheckpointStore& store,
                                            const std::string& folder) {
   std::vector<StoredManifest> all;

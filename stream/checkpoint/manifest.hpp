@@ -50,6 +50,9 @@ std::string checkpoint_folder(const std::string& group, int partition);
 std::vector<int> checkpoint_partitions(const CheckpointStore& store, const std::string& group);
 std::string manifest_name(const CheckpointManifest& manifest, const std::string& writer);
 bool is_manifest(const std::string& name);
+/// The largest generation that a name in the folder has, of manifests and chunks, readable or not;
+/// 0 where there is none. The next owner counts on from it, so that no two states share a number.
+std::uint64_t last_generation(const CheckpointStore& store, const std::string& folder);
 
 struct StoredManifest {
   std::string name;

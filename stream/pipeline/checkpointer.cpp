@@ -27,7 +27,8 @@ void Checkpointer::open(Lane& lane, std::optional<CheckpointManifest> restored) 
   Course& course = courses_[lane.partition()] = {};
   course.begun_at = steady_clock::now();
   course.whole = !restored && lane.table.dedup_events() != 0;
-  if (restored) course.generation = restored->generation;
+  course.generation =
+      last_generation(*store_, checkpoint_folder(config_.kafka.group_id, lane.partition()));
   lane.table.list_accepted_ids();
   writer_.open(lane.partition(), std::move(restored));
 }

@@ -54,7 +54,7 @@ class Checkpointer {
 
  private:
   struct Course {
-    std::uint64_t generation = 0;  // the last one begun, or restored
+    std::uint64_t generation = 0;  // the last one begun, by whomever
     bool whole = false;            // the next one has to list all ids
     std::chrono::steady_clock::time_point begun_at;
     std::optional<CheckpointManifest> head;  // of the one under way

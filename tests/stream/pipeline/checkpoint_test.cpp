@@ -266,6 +266,27 @@ TEST_F(Restore, GoesOnFromACheckpointWithTheNextOne) {
   EXPECT_FALSE(checkpoints.begin(*again.lane, offsets(3), "r", true));
 }
 
+TEST_F(Restore, CountsOnFromTheLastGenerationThoughItIsBroken) {
+  for (const ChunkRef& chunk : manifests()[0].manifest.chunks) {
+    if (chunk.generation == 2) overwrite(chunk.name, "torn");
+  }
+  auto restored = restore(config_);
+  ASSERT_EQ(restored->manifest.generation, 1U);
+  Stand again(config_);
+  again.lane = std::move(restored->lane);
+  Checkpointer checkpoints(config_, again.plan);
+  checkpoints.open(*again.lane, std::move(restored->manifest));
+  again.run(stream_.batch, 500, 500);
+  const std::uint64_t hash = again.lane->state_hash();
+  const auto begun = checkpoints.begin(*again.lane, offsets(2), "r", true);
+  EXPECT_EQ(begun->generation, 3U);
+  checkpoints.finish(*again.lane);
+  checkpoints.committed(*begun, 2);  // where the broken one stands
+  checkpoints.settle();
+  EXPECT_EQ(manifests()[0].manifest.generation, 3U);
+  EXPECT_EQ(restore(config_)->lane->state_hash(), hash);
+}
+
 TEST_F(Restore, RemembersIdsAcrossCheckpoints) {
   auto restored = restore(config_);
   Stand again(config_);
