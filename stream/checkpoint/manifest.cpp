@@ -185,7 +185,7 @@ std::vector<StoredManifest> read_manifests(const CheckpointStore& store,
   }
   const auto age = [](const StoredManifest& stored) {
     const CheckpointManifest& m = stored.manifest;
-    return std::make_tuple(stored.error.empty(), m.journal_next, m.generation, m.revision);
+    return std::make_tuple(!stored.error.empty(), m.journal_next, m.generation, m.revision);
   };
   std::stable_sort(all.begin(), all.end(), [&](const StoredManifest& a, const StoredManifest& b) {
     return age(a) > age(b);

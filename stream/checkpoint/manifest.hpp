@@ -60,7 +60,7 @@ struct StoredManifest {
   std::chrono::seconds age{};
   std::string error;  // why it cannot be read; then the manifest is empty
 };
-/// All of a partition, newest state first, unreadable ones last.
+/// All of a partition: those that cannot be read first, then the newest state and so on.
 std::vector<StoredManifest> read_manifests(const CheckpointStore& store, const std::string& folder);
 
 }  // namespace tidemark

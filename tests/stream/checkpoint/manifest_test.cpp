@@ -57,7 +57,7 @@ TEST(CheckpointManifest, HasRoomForManyChunks) {
   EXPECT_EQ(decode_manifest(encode_manifest(m), "m").chunks.size(), 5'002U);
 }
 
-TEST(CheckpointManifest, StandNewestFirstAndTheUnreadableLast) {
+TEST(CheckpointManifest, StandNewestFirstBehindTheUnreadable) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "manifests";
   std::filesystem::remove_all(folder);
   const auto store = open_directory_store(folder);
@@ -71,11 +71,11 @@ TEST(CheckpointManifest, StandNewestFirstAndTheUnreadableLast) {
   store->put(checkpoint_folder(m.group, 7) + "/0-x.chunk", "other");
   const auto all = read_manifests(*store, checkpoint_folder(m.group, 7));
   ASSERT_EQ(all.size(), 5U);
-  EXPECT_EQ(all[0].manifest.generation, 5U);
-  EXPECT_EQ(all[1].manifest.generation, 2U);
-  EXPECT_EQ(all[2].manifest.generation, 9U);
-  EXPECT_EQ(all[3].manifest.generation, 3U);
-  EXPECT_THAT(all[4].error, testing::HasSubstr("checksum"));
+  EXPECT_THAT(all[0].error, testing::HasSubstr("checksum"));
+  EXPECT_EQ(all[1].manifest.generation, 5U);
+  EXPECT_EQ(all[2].manifest.generation, 2U);
+  EXPECT_EQ(all[3].manifest.generation, 9U);
+  EXPECT_EQ(all[4].manifest.generation, 3U);
   EXPECT_THAT(checkpoint_partitions(*store, m.group), testing::ElementsAre(7));
 }
 

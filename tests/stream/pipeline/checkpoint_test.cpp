@@ -267,7 +267,8 @@ TEST_F(Restore, GoesOnFromACheckpointWithTheNextOne) {
 }
 
 TEST_F(Restore, CountsOnFromTheLastGenerationThoughItIsBroken) {
-  for (const ChunkRef& chunk : manifests()[0].manifest.chunks) {
+  const auto all = manifests();
+  for (const ChunkRef& chunk : all[0].manifest.chunks) {
     if (chunk.generation == 2) overwrite(chunk.name, "torn");
   }
   auto restored = restore(config_);
