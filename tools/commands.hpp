@@ -9,6 +9,7 @@ class App;
 namespace tidemark {
 
 void add_bench_command(CLI::App& app);
+void add_checkpoint_command(CLI::App& app);
 void add_features_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_model_command(CLI::App& app);

@@ -44,8 +44,10 @@ void CheckpointWriter::open(int partition, std::optional<CheckpointManifest> fro
   close(partition);
   auto line = std::make_shared<Line>();
   line->folder = checkpoint_folder(options_.group, partition);
-  if (from) line->chunks = from->chunks;
-  line->status.last = std::move(from);
+  if (from) {
+    line->chunks = from->chunks;
+    line->status.last = std::make_shared<CheckpointManifest>(std::move(*from));
+  }
   const std::lock_guard lock(mutex_);
   lines_[partition] = std::move(line);
 }
@@ -197,7 +199,7 @@ void CheckpointWriter::publish(Line& line, Pending pending) {
   crash_point("checkpoint-after-manifest");
   {
     const std::lock_guard lock(mutex_);
-    line.status.last = manifest;
+    line.status.last = std::make_shared<CheckpointManifest>(manifest);
     ++line.status.published;
     const std::chrono::duration<double> took = steady_clock::now() - pending.since;
     line.status.write_seconds = took.count();
@@ -235,7 +237,7 @@ void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
   store_.put(manifest_name(manifest, name_), encode_manifest(manifest));
   line.chunks = std::move(chunks);
   const std::lock_guard lock(mutex_);
-  line.status.last = std::move(manifest);
+  line.status.last = std::make_shared<CheckpointManifest>(std::move(manifest));
 }
 
 void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_next) {

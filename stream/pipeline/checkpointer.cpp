@@ -83,7 +83,7 @@ std::optional<Checkpointer::Begun> Checkpointer::begin(Lane& lane, const SourceO
   lane.begin_snapshot([this, partition, generation](std::string chunk, std::size_t entries) {
     writer_.add(partition, generation, ChunkKind::merchants, std::move(chunk), entries);
   });
-  return Begun{partition, generation};
+  return Begun{partition, generation, next};
 }
 
 void Checkpointer::advance(Lane& lane) {

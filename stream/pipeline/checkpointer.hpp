@@ -32,6 +32,7 @@ class Checkpointer {
   struct Begun {
     int partition = 0;
     std::uint64_t generation = 0;
+    SourceOffsets next{};
   };
   /// Begins one of the state as it is, when it is due (or `at_once`) and the one before is done.
   /// Call between two transactions, with what the committed one will leave: `next` offsets.

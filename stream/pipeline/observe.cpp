@@ -40,6 +40,32 @@ struct Observer::Impl {
                                             .Help("Time spent in commits")
                                             .Register(registry)
                                             .Add({});
+  prometheus::Family<prometheus::Gauge>& checkpoint_time =
+      prometheus::BuildGauge()
+          .Name("tidemark_checkpoint_timestamp_seconds")
+          .Help("When the state of the last checkpoint was, by partition (Unix time)")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& checkpoint_bytes =
+      prometheus::BuildGauge()
+          .Name("tidemark_checkpoint_bytes")
+          .Help("Bytes of the chunks that the last checkpoint consists of")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& checkpoint_seconds =
+      prometheus::BuildGauge()
+          .Name("tidemark_checkpoint_write_seconds")
+          .Help("From the first chunk of the last checkpoint to its manifest")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& checkpoints = prometheus::BuildCounter()
+                                                             .Name("tidemark_checkpoints_total")
+                                                             .Help("Checkpoints by result")
+                                                             .Register(registry);
+  prometheus::Family<prometheus::Gauge>& log_left =
+      prometheus::BuildGauge()
+          .Name("tidemark_log_before_checkpoint_ratio")
+          .Help(
+              "Least share of an input's or the journal's log that lies before the checkpoint; "
+              "at 0 a restart would find what it needs deleted")
+          .Register(registry);
   prometheus::Counter& reasons_compared =
       prometheus::BuildCounter()
           .Name("tidemark_reasons_compared_total")
@@ -105,6 +131,25 @@ Observer::~Observer() {
 
 void Observer::set_ready(bool ready) {
   impl_->ready = ready;
+}
+
+void Observer::observe_checkpoint(int partition, const CheckpointWriter::Status& status) {
+  const std::string number = std::to_string(partition);
+  if (status.last) {
+    impl_->checkpoint_time.Add({{"partition", number}})
+        .Set(static_cast<double>(status.last->made_at_ms) / 1e3);
+    impl_->checkpoint_bytes.Add({{"partition", number}})
+        .Set(static_cast<double>(status.last->bytes()));
+  }
+  impl_->checkpoint_seconds.Add({{"partition", number}}).Set(status.write_seconds);
+  Impl::raise_to(impl_->checkpoints.Add({{"partition", number}, {"result", "published"}}),
+                 static_cast<double>(status.published));
+  Impl::raise_to(impl_->checkpoints.Add({{"partition", number}, {"result", "failed"}}),
+                 static_cast<double>(status.failures));
+}
+
+void Observer::observe_log_left(int partition, double share) {
+  impl_->log_left.Add({{"partition", std::to_string(partition)}}).Set(share);
 }
 
 void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "models/explain.hpp"
+#include "stream/checkpoint/writer.hpp"
 #include "stream/kafka/transaction.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/pipeline/lane.hpp"
@@ -26,6 +27,11 @@ class Observer {
   void observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
                const TransactionalSink::Counters& sink, const Additivity& reasons);
   void set_ready(bool ready);
+  /// After each transaction; a partition that is given up keeps its last values.
+  void observe_checkpoint(int partition, const CheckpointWriter::Status& status);
+  /// The least share of a topic's log that lies before the partition's checkpoint; at 0 a restart
+  /// finds what it needs deleted. Any thread.
+  void observe_log_left(int partition, double share);
 
  private:
   struct Impl;

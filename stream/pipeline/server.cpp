@@ -20,6 +20,8 @@ constexpr int poll_idle_ms = 5;
 // What of one source waits in a lane for the others; beyond it the broker keeps the rest.
 constexpr std::size_t queued_rows_max = 100'000;
 constexpr std::size_t queued_bytes_max = std::size_t{64} << 20;
+// With less of a log before the checkpoint it is time to speak.
+constexpr double log_left_least = 0.05;
 
 KafkaSettings outlasting(KafkaSettings settings) {
   settings.outlast_outages = true;
@@ -295,6 +297,10 @@ void Server::commit() {
   open_rows_ = 0;
   const Policy* const policy = releases_.current().policy.get();
   observer_.observe(lanes_, sink_.counters(), policy ? policy->additivity() : Additivity{});
+  for (const auto& [partition, lane] : lanes_) {
+    const auto status = checkpoints_ ? checkpoints_->status(partition) : std::nullopt;
+    if (status) observer_.observe_checkpoint(partition, *status);
+  }
 }
 
 void Server::rebuild(const std::string& why) {
@@ -339,7 +345,36 @@ void Server::settle_checkpoint(const Checkpointer::Begun& begun) {
   // Nothing that comes after the checkpoint's transaction has been produced yet, so where the
   // journal ends now is at most where it goes on.
   const std::string& journal = config_.kafka.output(OutputTopic::journal);
-  checkpoints_->committed(begun, readers_->bounds(journal, begun.partition).stable_end);
+  const std::int64_t journal_next = readers_->bounds(journal, begun.partition).stable_end;
+  checkpoints_->committed(begun, journal_next);
+  watch_retention(begun, journal_next);
+}
+
+void Server::watch_retention(const Checkpointer::Begun& begun, std::int64_t journal_next) {
+  double least = 1;
+  std::string_view where;
+  const auto look = [&](const std::string& topic, std::int64_t next) {
+    const auto bounds = readers_->bounds(topic, begun.partition);
+    // A log that was never cut has nothing to lose yet.
+    if (next < 0 || bounds.begin == 0 || bounds.stable_end <= bounds.begin) return;
+    const double share = static_cast<double>(next - bounds.begin) /
+                         static_cast<double>(bounds.stable_end - bounds.begin);
+    if (share >= least) return;
+    least = share;
+    where = topic;
+  };
+  look(config_.kafka.output(OutputTopic::journal), journal_next);
+  for (const Source source : keyed_sources) {
+    const std::string& topic = config_.kafka.input(source);
+    if (!topic.empty()) look(topic, begun.next[static_cast<std::size_t>(source)]);
+  }
+  observer_.observe_log_left(begun.partition, std::max(0.0, least));
+  if (least < log_left_least) {
+    spdlog::warn(
+        "partition {}: {:.0f}% of the log of {} lie before the checkpoint: what a restart needs is "
+        "about to be deleted; keep the log longer or make checkpoints more often",
+        begun.partition, 100 * std::max(0.0, least), where);
+  }
 }
 
 void Server::last_checkpoints(const std::vector<int>& partitions) {

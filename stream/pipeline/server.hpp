@@ -58,6 +58,7 @@ class Server {
   std::function<void()> begin_checkpoints();
   std::optional<Checkpointer::Begun> begin_checkpoint(Lane& lane, bool at_once);
   void settle_checkpoint(const Checkpointer::Begun& begun);
+  void watch_retention(const Checkpointer::Begun& begun, std::int64_t journal_next);
   void last_checkpoints(const std::vector<int>& partitions);
 
   const Config& config_;

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from support import kafka, outputs
+from support import kafka, outputs, program
 
 COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 # Many small transactions, and a checkpoint a second: the shortest there is.
@@ -157,6 +157,36 @@ def test_a_disk_that_takes_none_costs_no_event(broker, undisturbed, tmp_path):
         serve.wait_ready()
         assert serve.words().count("restored in") == kafka.PARTITIONS, serve.words()
         assert serve.finish() == counts
+
+
+def test_the_commands_tell_copy_and_check(broker, undisturbed, tmp_path):
+    deployment = deployment_beside(broker, tmp_path, "tools-")
+    run_half(deployment)
+
+    def ask(what, *more):
+        return ["checkpoint", what, "--config", deployment.config, *deployment.settings(), *more]
+
+    listed = json.loads(program.run_well(*ask("list", "--json")))["checkpoints"]
+    assert {c["partition"] for c in listed} == set(range(kafka.PARTITIONS))
+    assert all(c["readable"] and c["merchants"] > 0 for c in listed)
+    assert len(program.run_well(*ask("list")).splitlines()) == len(listed) + 1
+    shown = json.loads(program.run_well(*ask("show", "--partition", "3")))
+    assert shown["state_hash"] in {c["state_hash"] for c in listed if c["partition"] == 3}
+    lines = program.run_well(*ask("verify")).splitlines()
+    assert len(lines) == kafka.PARTITIONS and all(line.endswith(": good") for line in lines)
+    # The copy serves as well as the original.
+    program.run_well(*ask("copy", "--to", str(tmp_path / "copy")))
+    chunk = checkpoints(deployment) / "p00003" / shown["chunks"][0]["name"]
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    done = program.run(*ask("verify", "--partition", "3"))
+    assert done.returncode == 1 and "has another length" in done.stdout
+    assert "has another length" in program.fails(1, *ask("copy", "--to", str(tmp_path / "no")))
+    with deployment.serve(*STEPS, f"checkpoint.directory={tmp_path / 'copy'}") as serve:
+        serve.wait_caught_up()
+        counts = serve.finish()
+        assert serve.words().count("restored in") == kafka.PARTITIONS
+    assert counts == undisturbed[1]
+    assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_the_spec_of_another_day_is_not_restored(broker, undisturbed, tmp_path):

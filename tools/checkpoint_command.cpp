@@ -1,0 +1,205 @@
+// `tidemark checkpoint`: what a store holds, whether it can be believed, and a copy of it
+// elsewhere. Works beside a running instance: it reads only, and writes only to the folder of a
+// copy.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/base/failure.hpp"
+#include "stream/checkpoint/compaction.hpp"
+#include "stream/pipeline/restore.hpp"
+#include "tools/commands.hpp"
+#include "tools/config_options.hpp"
+
+namespace tidemark {
+namespace {
+
+struct Options {
+  ConfigOptions config;
+  int partition = -1;            // all
+  std::uint64_t generation = 0;  // the newest
+  std::string to;
+  bool json = false, all = false;
+};
+
+/// The store that a configuration names, and what of it an option asks for.
+class Shelf {
+ public:
+  explicit Shelf(const Options& options) : options_(options), config_(options.config.load()) {
+    if (config_.checkpoint_directory.empty()) {
+      throw UsageError(config_.file + ": checkpoint.directory: names no store");
+    }
+    store_ = open_directory_store(config_.checkpoint_directory);
+  }
+
+  const Config& config() const { return config_; }
+  const CheckpointStore& store() const { return *store_; }
+  std::string folder(int partition) const {
+    return checkpoint_folder(config_.kafka.group_id, partition);
+  }
+  std::vector<int> partitions() const {
+    auto all = checkpoint_partitions(*store_, config_.kafka.group_id);
+    if (options_.partition < 0) return all;
+    return {options_.partition};
+  }
+  /// Those of a partition that are asked for: all, one generation, or the newest that can be read.
+  std::vector<StoredManifest> manifests(int partition, bool all) const {
+    std::vector<StoredManifest> chosen;
+    for (StoredManifest& stored : read_manifests(*store_, folder(partition))) {
+      if (options_.generation != 0 && stored.manifest.generation != options_.generation) continue;
+      if (!all && !stored.error.empty()) continue;
+      chosen.push_back(std::move(stored));
+      if (!all) break;
+    }
+    if (chosen.empty() && !all) {
+      throw RunError(fmt::format("{} has no such checkpoint of partition {} of group {}",
+                                 store_->where(), partition, config_.kafka.group_id));
+    }
+    return chosen;
+  }
+
+ private:
+  const Options& options_;
+  Config config_;
+  std::unique_ptr<CheckpointStore> store_;
+};
+
+std::string time_text(std::int64_t at_ms) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(at_ms / 1000)));
+}
+
+void list(const Options& options) {
+  const Shelf shelf(options);
+  if (!options.json) {
+    fmt::print("{:>9} {:>10} {:>8}  {:<20} {:>9} {:>6} {:>11} {:>12}  {}\n", "partition",
+               "generation", "revision", "made", "merchants", "chunks", "bytes", "journal",
+               "state");
+  }
+  std::string json;
+  for (const int partition : shelf.partitions()) {
+    for (const StoredManifest& stored : shelf.manifests(partition, true)) {
+      const CheckpointManifest& m = stored.manifest;
+      if (options.json) {
+        // File names hold nothing that JSON would escape.
+        json += fmt::format("{}{{\"partition\":{},\"file\":\"{}\",\"readable\":{}",
+                            json.empty() ? "" : ",", partition, stored.name, stored.error.empty());
+        if (stored.error.empty()) {
+          json += fmt::format(
+              ",\"generation\":{},\"revision\":{},\"made_at_ms\":{},\"merchants\":{},\"chunks\":{},"
+              "\"bytes\":{},\"journal_next\":{},\"state_hash\":\"{:016x}\"",
+              m.generation, m.revision, m.made_at_ms, m.merchants, m.chunks.size(), m.bytes(),
+              m.journal_next, m.state_hash);
+        }
+        json += "}";
+      } else if (stored.error.empty()) {
+        fmt::print("{:>9} {:>10} {:>8}  {:<20} {:>9} {:>6} {:>11} {:>12}  {:016x}\n", partition,
+                   m.generation, m.revision, time_text(m.made_at_ms), m.merchants, m.chunks.size(),
+                   m.bytes(), m.journal_next, m.state_hash);
+      } else {
+        fmt::print("{:>9} {}\n", partition, stored.error);
+      }
+    }
+  }
+  if (options.json) fmt::print("{{\"checkpoints\":[{}]}}\n", json);
+}
+
+void show(const Options& options) {
+  const Shelf shelf(options);
+  for (const int partition : shelf.partitions()) {
+    fmt::print("{}", encode_manifest(shelf.manifests(partition, false).front().manifest));
+  }
+}
+
+void verify(const Options& options) {
+  const Shelf shelf(options);
+  const Config& config = shelf.config();
+  const auto plan = FeaturePlan::load(config.features_spec);
+  ThreadPool pool(config.threads);
+  const MerchantTableOptions table{config.merchants_max, config.dedup_events_max,
+                                   config.dedup_horizon_ms, config.zone};
+  std::array<std::int64_t, source_count> anything;
+  anything.fill(INT64_MAX);  // whether a group has come so far is not the store's to say
+  std::size_t good = 0, bad = 0;
+  for (const int partition : shelf.partitions()) {
+    for (const StoredManifest& stored : shelf.manifests(partition, options.all)) {
+      std::string why = stored.error;
+      if (why.empty()) why = unfit(stored.manifest, config, *plan, anything);
+      try {
+        if (why.empty()) {
+          restore_lane(
+              shelf.store(), shelf.folder(partition), stored.manifest,
+              [&] {
+                return std::make_unique<Lane>(partition, plan, table, config.payers_max,
+                                              std::chrono::milliseconds(0));
+              },
+              pool);
+        }
+      } catch (const RunError& error) {
+        why = error.what();
+      }
+      ++(why.empty() ? good : bad);
+      fmt::print("{}: {}\n", stored.name, why.empty() ? "good" : why);
+    }
+  }
+  std::fflush(stdout);
+  if (bad > 0) throw RunError(fmt::format("{} of {} checkpoints are not good", bad, good + bad));
+}
+
+void copy(const Options& options) {
+  const Shelf shelf(options);
+  const auto to = open_directory_store(options.to);
+  for (const int partition : shelf.partitions()) {
+    const StoredManifest stored = shelf.manifests(partition, false).front();
+    const std::string folder = shelf.folder(partition);
+    for (const ChunkRef& chunk : stored.manifest.chunks) {
+      read_chunk(shelf.store(), folder, chunk);  // a broken one is not worth a copy
+      to->put(folder + "/" + chunk.name, shelf.store().get(folder + "/" + chunk.name));
+    }
+    to->put(stored.name, encode_manifest(stored.manifest));
+    fmt::print("{}: {} chunks, {} bytes\n", stored.name, stored.manifest.chunks.size(),
+               stored.manifest.bytes());
+  }
+}
+
+CLI::App* add(CLI::App& command, const char* name, const char* what,
+              const std::shared_ptr<Options>& options, void (*run)(const Options&)) {
+  CLI::App* sub = command.add_subcommand(name, what);
+  options->config.add_to(*sub);
+  sub->add_option("--partition", options->partition, "Of this partition only")
+      ->check(CLI::Range(0, 1'000'000));
+  sub->callback([options, run] { run(*options); });
+  return sub;
+}
+
+}  // namespace
+
+void add_checkpoint_command(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("checkpoint", "List, show, verify and copy the checkpoints of a store");
+  command->require_subcommand(1);
+  add(*command, "list", "All checkpoints of the group", options, list)
+      ->add_flag("--json", options->json, "One JSON object");
+  const auto with_generation = [&](CLI::App* sub) {
+    sub->add_option("--generation", options->generation, "This one in place of the newest");
+    return sub;
+  };
+  with_generation(add(*command, "show", "A checkpoint's manifest (JSON)", options, show));
+  with_generation(add(*command, "verify",
+                      "Restore the newest of each partition and compare its "
+                      "state hash; exit status 1 if one is not good",
+                      options, verify))
+      ->add_flag("--all", options->all, "Not the newest alone");
+  with_generation(
+      add(*command, "copy", "The newest of each partition to another store", options, copy))
+      ->add_option("--to", options->to, "Directory")
+      ->required();
+}
+
+}  // namespace tidemark
