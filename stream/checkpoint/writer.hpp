@@ -29,7 +29,8 @@ class CheckpointWriter {
   };
   /// Of one partition, since open().
   struct Status {
-    std::shared_ptr<const CheckpointManifest> last;  // published by this writer, or what it began from
+    std::shared_ptr<const CheckpointManifest>
+        last;  // published by this writer, or what it began from
     std::uint64_t published = 0, failures = 0;
     double write_seconds = 0;  // the last one: from its first chunk to its manifest
   };
