@@ -81,7 +81,7 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
       lane.journal.counts == record.counts) {
     return;
   }
-  throw RunError(fmt::format(
+  throw Diverged(fmt::format(
       "recovery of partition {}: replaying the log gives other outcomes than the journal holds "
       "(journal {}, replay {}); the inputs or the settings of capacity changed since",
       lane.partition(), to_json(record), to_json(lane.journal)));
@@ -91,7 +91,7 @@ void repeat(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord&
 
 Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
                      ReaderClient& client, int partition, const EngineOutput& out,
-                     const std::function<void()>& after) {
+                     const AfterTransaction& after) {
   Recovered result;
   result.lane = releases.engine().make_lane(partition);
   result.next.fill(offset_none);
@@ -100,9 +100,9 @@ Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
   std::uint64_t expected_hash = 0;
   auto report = std::chrono::steady_clock::now() + progress_interval;
   read_journal(client, config.kafka.output(OutputTopic::journal), partition,
-               [&](const JournalRecord& record, std::int64_t) {
+               [&](const JournalRecord& record, std::int64_t offset) {
                  repeat(releases.engine_of(record.release, partition), lane, feed, record, out);
-                 if (after) after();
+                 if (after) after(record, offset, lane);
                  for (std::size_t s = 0; s < source_count; ++s) {
                    if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
                  }
@@ -114,7 +114,7 @@ Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
                  report = std::chrono::steady_clock::now() + progress_interval;
                });
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
-    throw RunError(fmt::format(
+    throw Diverged(fmt::format(
         "recovery of partition {}: the repeated state has hash {:016x}, the journal says "
         "{:016x}; the inputs or the settings of capacity changed since",
         partition, lane.state_hash(), expected_hash));

@@ -7,12 +7,22 @@
 #include <functional>
 #include <memory>
 
+#include "kernels/base/failure.hpp"
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/reader.hpp"
 #include "stream/pipeline/intake.hpp"
 #include "stream/pipeline/release_set.hpp"
 
 namespace tidemark {
+
+/// Replaying gives something else than the journal says.
+class Diverged : public RunError {
+ public:
+  using RunError::RunError;
+};
+
+/// Called behind each transaction that was repeated: its record, where that stands, and the lane.
+using AfterTransaction = std::function<void(const JournalRecord&, std::int64_t offset, Lane&)>;
 
 struct Recovered {
   std::unique_ptr<Lane> lane;
@@ -21,12 +31,12 @@ struct Recovered {
   std::uint64_t rows = 0;
 };
 
-/// Repeats everything that the partition's journal holds. `after` is called behind each
-/// transaction. Throws RunError when journal and log do not fit together, or when a transaction
-/// gives other outcomes or the last one another state hash.
+/// Repeats everything that the partition's journal holds. Throws RunError when journal and log do
+/// not fit together, and Diverged when a transaction gives other outcomes or the last one another
+/// state hash.
 Recovered repeat_log(const Config& config, ReleaseSet& releases, Intake& intake,
                      ReaderClient& client, int partition, const EngineOutput& out,
-                     const std::function<void()>& after);
+                     const AfterTransaction& after);
 
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.

@@ -165,8 +165,9 @@ ReplaySummary replay_topics(const Config& config, const ReplayOptions& options) 
       throw UsageError(fmt::format("--partition {}: the topics have partitions 0 to {}", partition,
                                    topics.partitions - 1));
     }
-    const Recovered repeated = repeat_log(config, run.releases, run.intake, client, partition,
-                                          run.out, [&run] { run.flush(); });
+    const auto flush = [&run](const JournalRecord&, std::int64_t, Lane&) { run.flush(); };
+    const Recovered repeated =
+        repeat_log(config, run.releases, run.intake, client, partition, run.out, flush);
     run.take(*repeated.lane);
   }
   return run.finish(options.out, start);
