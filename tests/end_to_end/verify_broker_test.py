@@ -105,8 +105,9 @@ def other_bytes(records):
         ("journal", lambda records: [*records, records[-1]], "an earlier transaction reaches", ()),
         ("journal", lambda records: records[:2] + records[3:], "no journal record holds it", ()),
         ("verdicts", byte, "other bytes than a replay gives", ("--bytes",)),
+        ("limits", lambda records: records[:-1], "as the newest of key", ("--bytes",)),
     ],
-    ids=["twice", "missing", "swapped", "gap", "letter", "overlap", "hole", "byte"],
+    ids=["twice", "missing", "swapped", "gap", "letter", "overlap", "hole", "byte", "newest"],
 )
 def test_a_violation_is_named(served, request, output, change, words, flags):
     deployment, _ = served
@@ -114,8 +115,10 @@ def test_a_violation_is_named(served, request, output, change, words, flags):
     done = verify(deployment, *flags, "--partition", 0, more=(setting,))
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert done.stderr.strip().splitlines()[-1].startswith("tidemark: verify: ")
+    # A record that is not there has no offset.
+    words_of_place = "-limits: " if "newest" in words else " [0] at offset "
     named = [line for line in done.stdout.splitlines() if words in line]
-    assert named and "WRONG" in named[0] and " [0] at offset " in named[0], done.stdout
+    assert named and "WRONG" in named[0] and words_of_place in named[0], done.stdout
 
 
 def test_what_is_not_there_is_not_judged(served):
