@@ -97,7 +97,7 @@ class BytesCheck {
     ++report_.bytes_compared;
     if (found != last) {
       published.erase(found);
-      gone_.erase(key);
+      if (shapes_.at(log.topic()).compacted) gone_.erase(key);
       return;
     }
     const std::string value(batch.value(one));
