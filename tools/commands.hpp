@@ -17,5 +17,6 @@ void add_replay_command(CLI::App& app);
 void add_score_command(CLI::App& app);
 void add_serve_command(CLI::App& app);
 void add_topics_command(CLI::App& app);
+void add_verify_command(CLI::App& app);
 
 }  // namespace tidemark

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   tidemark::add_features_command(app);
   tidemark::add_topics_command(app);
   tidemark::add_checkpoint_command(app);
+  tidemark::add_verify_command(app);
   tidemark::add_generate_command(app);
   tidemark::add_model_command(app);
   tidemark::add_bench_command(app);

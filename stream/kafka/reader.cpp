@@ -206,7 +206,26 @@ struct PlainReader::Impl {
     }
     auto batch = kafka::copy_messages(kept);
     for (RawRecord& record : batch->records) record.source = range.source;
+    headers.clear();
+    if (range.headers) {
+      for (const rd_kafka_message_t* m : kept) headers.push_back(headers_of(*m));
+    }
     return batch;
+  }
+
+  static RecordHeaders headers_of(const rd_kafka_message_t& message) {
+    RecordHeaders found;
+    rd_kafka_headers_t* all = nullptr;
+    if (rd_kafka_message_headers(&message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR) return found;
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(all, i, &name, &value, &bytes) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++i) {
+      found.emplace_back(name, std::string(static_cast<const char*>(value), bytes));
+    }
+    return found;
   }
 
   std::shared_ptr<ReaderClient::Impl> client;
@@ -217,6 +236,7 @@ struct PlainReader::Impl {
   bool caught_up = false;
   std::int64_t position = 0;
   std::vector<rd_kafka_message_s*> messages, kept;
+  std::vector<RecordHeaders> headers;
 };
 
 PlainReader::PlainReader(ReaderClient& client, const ReadRange& range)
@@ -236,6 +256,7 @@ PlainReader& PlainReader::operator=(PlainReader&&) noexcept = default;
 
 std::shared_ptr<RawBatch> PlainReader::read(std::size_t records_max, int timeout_ms) {
   Impl& self = *impl_;
+  self.headers.clear();
   if (done()) return std::make_shared<RawBatch>();
   if (self.messages.size() < records_max) self.messages.resize(records_max);
   // The last records of a range must not wait for as many as were asked for.
@@ -256,6 +277,9 @@ std::shared_ptr<RawBatch> PlainReader::read(std::size_t records_max, int timeout
   return self.take(release.all);
 }
 
+const std::vector<RecordHeaders>& PlainReader::headers() const {
+  return impl_->headers;
+}
 bool PlainReader::done() const {
   return impl_->position >= impl_->range.until;
 }

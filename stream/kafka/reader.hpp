@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/data/raw_batch.hpp"
 #include "stream/kafka/settings.hpp"
@@ -23,7 +25,11 @@ struct ReadRange {
   std::int64_t from = log_beginning;
   std::int64_t until = log_stable_end;
   Source source = Source::control;  // what the records are labelled with
+  bool headers = false;             // keep them: see PlainReader::headers()
 };
+
+/// Names and values of one record's headers, in their order.
+using RecordHeaders = std::vector<std::pair<std::string, std::string>>;
 
 /// Connections to the cluster for any number of readers, used from any thread.
 class ReaderClient {
@@ -63,6 +69,9 @@ class PlainReader {
   /// Up to `records_max` committed records in offset order, waiting at most `timeout_ms` for that
   /// many. Empty when nothing came in time or when done(). Values are padded as RawBatch promises.
   std::shared_ptr<RawBatch> read(std::size_t records_max, int timeout_ms);
+
+  /// Of the records of the last read(), where the range asks for them.
+  const std::vector<RecordHeaders>& headers() const;
 
   /// Every record below `until` has been returned (never, when following).
   bool done() const;

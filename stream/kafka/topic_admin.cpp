@@ -205,6 +205,21 @@ std::vector<std::string> create_topics(const KafkaSettings& settings, int partit
   return names;
 }
 
+std::map<std::string, TopicShape> shapes_of(const KafkaSettings& settings,
+                                            const std::vector<std::string>& topics) {
+  AdminSession session(settings);
+  const auto counts = session.partition_counts();
+  auto configs = session.configs(topics);
+  std::map<std::string, TopicShape> shapes;
+  for (const std::string& topic : topics) {
+    TopicShape& shape = shapes[topic];
+    const auto count = counts.find(topic);
+    if (count != counts.end()) shape.partitions = count->second;
+    shape.compacted = configs[topic]["cleanup.policy"].find("compact") != std::string::npos;
+  }
+  return shapes;
+}
+
 TopicCheck check_topics(const KafkaSettings& settings) {
   throw_if_shared(settings);
   AdminSession session(settings);

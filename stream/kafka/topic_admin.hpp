@@ -39,6 +39,15 @@ std::vector<TopicStatus> describe_topics(const KafkaSettings& settings, int part
 /// Creates what is missing, leaves what exists, waits until it can be used. Returns the names made.
 std::vector<std::string> create_topics(const KafkaSettings& settings, int partitions);
 
+/// Partitions of a topic, and whether the brokers may take older records of a key out of it.
+struct TopicShape {
+  int partitions = 0;
+  bool compacted = false;
+};
+/// By name; a topic that is not there has no partitions.
+std::map<std::string, TopicShape> shapes_of(const KafkaSettings& settings,
+                                            const std::vector<std::string>& topics);
+
 struct TopicCheck {
   int partitions = 0;                 // of the keyed topics and the journal
   std::vector<std::string> warnings;  // retention that will hurt one day

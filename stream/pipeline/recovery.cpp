@@ -83,7 +83,7 @@ void repeat_one(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRec
       lane.journal.counts == record.counts) {
     return;
   }
-  throw RunError(fmt::format(
+  throw Diverged(fmt::format(
       "recovery of partition {}: replaying the log gives other outcomes than the journal holds "
       "(journal {}, replay {}); the inputs or the settings of capacity changed since",
       lane.partition(), to_json(record), to_json(lane.journal)));
@@ -167,10 +167,10 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   Progress progress(partition, result.next, goal);
   std::uint64_t expected_hash = 0;
   read_journal(client, topic, partition, journal_from,
-               [&](const JournalRecord& record, std::int64_t) {
+               [&](const JournalRecord& record, std::int64_t offset) {
                  if (is_contained(record, result.next)) return;
                  repeat_one(releases.engine_of(record.release, partition), lane, feed, record, out);
-                 if (after) after();
+                 if (after) after(record, offset, lane);
                  for (std::size_t s = 0; s < source_count; ++s) {
                    if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
                  }
@@ -181,7 +181,7 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
                  progress.report(result.rows);
                });
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
-    throw RunError(fmt::format(
+    throw Diverged(fmt::format(
         "recovery of partition {}: the repeated state has hash {:016x}, the journal says "
         "{:016x}; the inputs or the settings of capacity changed since",
         partition, lane.state_hash(), expected_hash));

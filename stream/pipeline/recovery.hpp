@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "kernels/base/failure.hpp"
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/reader.hpp"
 #include "stream/pipeline/intake.hpp"
@@ -15,6 +16,15 @@
 #include "stream/pipeline/restore.hpp"
 
 namespace tidemark {
+
+/// Replaying gives something else than the journal says.
+class Diverged : public RunError {
+ public:
+  using RunError::RunError;
+};
+
+/// Called behind each transaction that was repeated: its record, where that stands, and the lane.
+using AfterTransaction = std::function<void(const JournalRecord&, std::int64_t offset, Lane&)>;
 
 struct Recovered {
   std::unique_ptr<Lane> lane;
@@ -31,12 +41,12 @@ struct LogRepeater {
   Intake& intake;
   ReaderClient& client;
   EngineOutput out;
-  std::function<void()> after;  // each transaction; may be empty
+  AfterTransaction after;  // may be empty
 
   /// Repeats everything that the partition's journal holds, or what it holds behind `from`. `goal`
   /// is where the inputs are known to end, for the remaining time that it logs. Throws RunError
-  /// when journal and log do not fit together or no longer reach back far enough, or when a
-  /// transaction gives other outcomes or the last one another state hash.
+  /// when journal and log do not fit together or no longer reach back far enough, and Diverged when
+  /// a transaction gives other outcomes or the last one another state hash.
   Recovered repeat(int partition, std::optional<RestoredLane> from, const SourceOffsets* goal);
 };
 

@@ -159,7 +159,9 @@ ReplaySummary replay_topics(const Config& config, const ReplayOptions& options) 
   }
   Run run(config, options, Provenance::kafka_topics, topics.partitions);
   ReaderClient client(config.kafka);
-  LogRepeater log{config, run.releases, run.intake, client, run.out, [&run] { run.flush(); }};
+  LogRepeater log{config,     run.releases,
+                  run.intake, client,
+                  run.out,    [&run](const JournalRecord&, std::int64_t, Lane&) { run.flush(); }};
   const auto start = std::chrono::steady_clock::now();
   for (const int partition : partitions) {
     if (partition < 0 || partition >= topics.partitions) {

@@ -106,7 +106,7 @@ void Server::recover(int partition) {
                    "merchant's partition must not change, so the keys have to be moved first");
   }
   const SourceOffsets committed = consumer_.committed(partition);
-  const auto leave_if_asked = [this] {
+  const auto leave_if_asked = [this](const JournalRecord&, std::int64_t, Lane&) {
     if (stop_) throw Interrupted{};
   };
   std::optional<RestoredLane> from;
