@@ -90,7 +90,7 @@ void PartitionCheck::run() {
                   : client_.bounds(config_.kafka.input(source), report_.partition).begin;
   }
   std::int64_t seen = -1;
-  read_journal(client_, journal, report_.partition,
+  read_journal(client_, journal, report_.partition, log_beginning,
                [&](const JournalRecord& record, std::int64_t at) {
                  seen = at;
                  if (past_end_) return;
@@ -113,7 +113,7 @@ void PartitionCheck::run() {
   open();
   // Outputs whose transaction came while the logs were opened have a journal record by now.
   SourceOffsets cover = next_;
-  read_journal(client_, journal, report_.partition,
+  read_journal(client_, journal, report_.partition, log_beginning,
                [&](const JournalRecord& record, std::int64_t at) {
                  if (at <= seen && !options_.to) return;
                  for (std::size_t s = 0; s < source_count; ++s) {
