@@ -24,8 +24,7 @@ void Lane::adopt_new_merchants() {
   if (size == before) return;
   decisions.resize(size);
   zones_.resize(size, default_zone_);
-  touched_flag_.resize(size, 0);
-  merchant_hash_.resize(size, 0);
+  merchants_.resize(size);
   if (freezes_waiting.empty()) return;
   for (std::uint32_t slot = before; slot < size; ++slot) {
     const auto found = freezes_waiting.find(table.merchant_id(slot));
@@ -43,15 +42,9 @@ void Lane::adopt_profile(std::uint32_t slot, const EventBatch& rows, std::size_t
 }
 
 std::uint64_t Lane::state_hash() {
-  // A sum does not depend on the order of merchants, so one that changed is taken out and put in.
-  for (const std::uint32_t slot : touched_) {
-    const std::uint64_t now = mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
-    merchants_hash_ += now - merchant_hash_[slot];
-    merchant_hash_[slot] = now;
-    touched_flag_[slot] = 0;
-  }
-  touched_.clear();
-  std::uint64_t hash = merchants_hash_;
+  std::uint64_t hash = merchants_.value([this](std::uint32_t slot) {
+    return mix(table.hash(slot), &decisions[slot], sizeof(DecisionState));
+  });
   if (payers) hash += payers->state_hash();
   const std::int64_t tick = tick_ms.value_or(no_time);
   hash = mix(hash, &tick, sizeof tick);
