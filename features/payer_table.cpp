@@ -52,34 +52,32 @@ std::uint32_t PayerTable::slot_of(std::uint64_t payer_hash) {
   }
   if (slot % RecordPages::page_records == 0) records_.add_page();
   hashes_.push_back(payer_hash);
-  is_touched_.push_back(0);
-  state_hashes_.push_back(0);
+  states_.resize(hashes_.size());
   index_.insert(payer_hash, slot);
   return slot;
 }
 
-void PayerTable::admit(const EventBatch& batch, std::vector<std::uint32_t>& slots) {
+void PayerTable::admit(const EventBatch& batch) {
   constexpr std::size_t ahead = 16;
-  slots.assign(batch.rows(), no_slot);
+  slots_.assign(batch.rows(), no_slot);
   for (std::size_t row = 0; row < batch.rows(); ++row) {
     if (row + ahead < batch.rows()) index_.prefetch(batch.payer_hash[row + ahead]);
     if (batch.outcome[row] != Outcome::scored || batch.payer_hash[row] == 0) continue;
     const std::uint32_t slot = slot_of(batch.payer_hash[row]);
-    slots[row] = slot;
-    if (is_touched_[slot] != 0) continue;
-    is_touched_[slot] = 1;
-    touched_.push_back(slot);
+    slots_[row] = slot;
+    states_.touch(slot);
   }
 }
 
-void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> slots,
-                       const Segments& segments, std::span<const std::uint32_t> matrix_row,
-                       FeatureMatrix& matrix, ThreadPool& pool) {
+void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> matrix_row,
+                       FeatureMatrix& matrix, Segmenter& segmenter, ThreadPool& pool) {
+  admit(batch);
+  segmenter.run(slots_, size(), segments_);
   for (std::size_t row = 0; row < batch.rows(); ++row) {
-    if (slots[row] != no_slot || matrix_row[row] == UINT32_MAX) continue;
+    if (slots_[row] != no_slot || matrix_row[row] == UINT32_MAX) continue;
     write_no_payer(*plan_, matrix.row(matrix_row[row]));
   }
-  const WindowPass pass{view_, records_, batch, slots, segments};
+  const WindowPass pass{view_, records_, batch, slots_, segments_};
   pass.run(pool, scratch_,
            [&](unsigned char* record, std::span<const std::uint32_t> rows, Fraction* numbers) {
              RecordHead& head = field_at<RecordHead>(record, 0);
@@ -103,20 +101,15 @@ void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> s
 }
 
 std::uint64_t PayerTable::state_hash() {
-  // A sum does not depend on the order of payers, so one that changed is taken out and put in.
-  for (const std::uint32_t slot : touched_) {
+  return states_.value([this](std::uint32_t slot) {
     StateHash hash;
     hash.add_value(hashes_[slot]);
     RecordHead head = field_at<RecordHead>(records_.at(slot), 0);
     head.zone = 0;
     hash.add_value(head);
     hash.add(records_.at(slot) + sizeof(RecordHead), view_.record_bytes - sizeof(RecordHead));
-    states_hash_ += hash.value - state_hashes_[slot];
-    state_hashes_[slot] = hash.value;
-    is_touched_[slot] = 0;
-  }
-  touched_.clear();
-  return states_hash_;
+    return hash.value;
+  });
 }
 
 }  // namespace tidemark

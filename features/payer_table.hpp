@@ -1,6 +1,6 @@
 // The payers of one order of events: windows over what each pays, at whatever merchant. A payer is
-// the 64-bit hash of its id. Owned by one lane; admit() runs on the lane's thread, apply() spreads
-// over a pool. It decides no outcome: it sees what the merchant table has scored.
+// the 64-bit hash of its id. Owned by one lane; apply() runs on the lane's thread and spreads over
+// a pool. It decides no outcome: it sees what the merchant table has scored.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include "features/plan.hpp"
 #include "features/record_pages.hpp"
 #include "features/slot_index.hpp"
+#include "features/state_hash_sum.hpp"
 #include "features/window_pass.hpp"
 #include "kernels/base/civil_time.hpp"
 
@@ -28,18 +29,12 @@ class PayerTable {
   /// `plan` must have payer features. Throws UsageError for a zone that does not exist.
   PayerTable(std::shared_ptr<const FeaturePlan> plan, const PayerTableOptions& options);
 
-  /// Serial, in sequence order. Finds or makes the payer of every scored row that names one, and
-  /// writes its slot to slots[row]; no_slot for the others. Throws RunError when the table is full,
-  /// naming the setting.
-  void admit(const EventBatch& batch, std::vector<std::uint32_t>& slots);
-
-  /// Parallel over payers: brings the rows of `segments` (made of `slots`) into their payers'
-  /// windows, in order, and writes the payer features of row r, just after it, to matrix row
-  /// matrix_row[r]. They are NaN where there is no payer, or where the event is in another
-  /// currency than the payer's first: such an event is in none of its windows.
-  void apply(const EventBatch& batch, std::span<const std::uint32_t> slots,
-             const Segments& segments, std::span<const std::uint32_t> matrix_row,
-             FeatureMatrix& matrix, ThreadPool& pool);
+  /// Brings every scored row into its payer's windows, in order, and writes the payer features of
+  /// row r, just after it, to matrix row matrix_row[r]. They are NaN where there is no payer, or
+  /// where the event is in another currency than the payer's first: such an event is in none of
+  /// its windows. Throws RunError when the table is full, naming the setting.
+  void apply(const EventBatch& batch, std::span<const std::uint32_t> matrix_row,
+             FeatureMatrix& matrix, Segmenter& segmenter, ThreadPool& pool);
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
   /// Of all payers' states, independent of slots, capacity and batch split. Costs one hash for each
@@ -49,6 +44,8 @@ class PayerTable {
 
  private:
   std::uint32_t slot_of(std::uint64_t payer_hash);
+  /// Serial: finds or makes the payers of a batch.
+  void admit(const EventBatch& batch);
 
   std::shared_ptr<const FeaturePlan> plan_;
   const WindowPlanView& view_;
@@ -57,10 +54,9 @@ class PayerTable {
   SlotIndex index_;
   RecordPages records_;
   std::vector<std::uint64_t> hashes_;  // [slot] of the payer's id
-  std::vector<std::uint32_t> touched_;
-  std::vector<std::uint8_t> is_touched_;     // [slot]
-  std::vector<std::uint64_t> state_hashes_;  // [slot]
-  std::uint64_t states_hash_ = 0;
+  StateHashSum states_;
+  std::vector<std::uint32_t> slots_;  // [row] of the batch, no_slot = none
+  Segments segments_;                 // of them
   WindowPass::Scratch scratch_;
 };
 

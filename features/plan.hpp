@@ -27,7 +27,7 @@ struct FeatureInfo {
   std::size_t bytes_per_key = 0;  // accumulators that this column alone or first asked for
 };
 
-class FeaturePlan : public std::enable_shared_from_this<FeaturePlan> {
+class FeaturePlan {
  public:
   /// Reads and compiles a spec. Throws UsageError "file:line:column: what" for whatever does not
   /// fit: unknown keys, wrong types, unknown names, windows that no ring holds.

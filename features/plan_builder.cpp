@@ -80,8 +80,9 @@ void PlanBuilder::run(std::vector<FeatureInfo>& infos) {
   for (std::size_t f = 0; f < spec_.features.size(); ++f) {
     const Feature& feature = spec_.features[f];
     needs_.push_back(reads(feature) ? needs_of(feature, infos[f]) : Needs{});
+    if (feature.entity != entity_) continue;
     bytes += infos[f].bytes_per_key;
-    if (feature.entity == entity_ && bytes > key_bytes_max) {
+    if (bytes > key_bytes_max) {
       throw UsageError(fmt::format("{}:{}:{}: '{}': one {} would take more than {} MiB",
                                    spec_.origin, feature.line, feature.column, feature.name,
                                    entity_ == Entity::payer ? "payer" : "merchant",

@@ -81,7 +81,7 @@ class PlanBuilder {
   void list_groups();
   void list_updates();
   void list_type(EventType type);
-  std::uint16_t amount_test_of(const Measure& measure);
+  EventFilter filter_of(const Measure& measure);
   void list_update_steps(EventType type, std::uint32_t ring);
   void list_decays();
   std::uint32_t scan_of(const Feature& feature, std::size_t store);

@@ -78,12 +78,14 @@ void PlanBuilder::list_groups() {
   }
 }
 
-std::uint16_t PlanBuilder::amount_test_of(const Measure& measure) {
-  if (measure.amount == AmountTest{}) return 0;
+EventFilter PlanBuilder::filter_of(const Measure& measure) {
+  EventFilter filter{measure.need_mask, measure.need_bits, 0};
+  if (measure.amount == AmountTest{}) return filter;
   std::vector<AmountTest>& tests = plan_.amount_tests;
   auto found = std::find(tests.begin(), tests.end(), measure.amount);
   if (found == tests.end()) found = tests.insert(tests.end(), measure.amount);
-  return static_cast<std::uint16_t>(found - tests.begin() + 1);
+  filter.amount_test = static_cast<std::uint16_t>(found - tests.begin() + 1);
+  return filter;
 }
 
 // The steps of one event type in one ring.
@@ -93,15 +95,13 @@ void PlanBuilder::list_update_steps(EventType type, std::uint32_t ring) {
     const Measure& measure = spec_.measures[static_cast<std::size_t>(store.measure)];
     if (store.ring != ring || (measure.types >> static_cast<unsigned>(type) & 1U) == 0) continue;
     UpdateStep step;
+    step.filter = filter_of(measure);
     step.kind = store.kind;
-    step.need_mask = measure.need_mask;
-    step.need_bits = measure.need_bits;
-    step.amount_test = amount_test_of(measure);
     if (store.kind == Accumulator::sketch || store.kind == Accumulator::payer_sums) {
       // An absent payer is no payer.
-      if ((step.need_mask & ~step.need_bits & event_bit_payer) != 0) continue;
-      step.need_mask |= event_bit_payer;
-      step.need_bits |= event_bit_payer;
+      if ((step.filter.need_mask & ~step.filter.need_bits & event_bit_payer) != 0) continue;
+      step.filter.need_mask |= event_bit_payer;
+      step.filter.need_bits |= event_bit_payer;
     }
     step.cells = static_cast<std::uint16_t>(store.cells);
     step.bucket_offset = store.bucket_offset;
@@ -138,16 +138,14 @@ void PlanBuilder::list_type(EventType type) {
   for (const auto& [measure, last] : last_index_) {
     if (!takes(measure)) continue;
     const Measure& from = spec_.measures[static_cast<std::size_t>(measure)];
-    plan.lasts.push_back(
-        {from.need_mask, from.need_bits, amount_test_of(from), last_offsets_[last]});
+    plan.lasts.push_back({filter_of(from), last_offsets_[last]});
   }
   updates.last_end = static_cast<std::uint32_t>(plan.lasts.size());
   updates.decay_begin = static_cast<std::uint32_t>(plan.decay_steps.size());
   for (std::uint32_t d = 0; d < decayed_.size(); ++d) {
     if (!takes(decayed_[d].measure)) continue;
     const Measure& from = spec_.measures[static_cast<std::size_t>(decayed_[d].measure)];
-    plan.decay_steps.push_back(
-        {from.need_mask, from.need_bits, amount_test_of(from), decayed_[d].is_amount, d});
+    plan.decay_steps.push_back({filter_of(from), decayed_[d].is_amount, d});
   }
   updates.decay_end = static_cast<std::uint32_t>(plan.decay_steps.size());
   plan.types.push_back(updates);

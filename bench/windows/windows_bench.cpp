@@ -51,11 +51,7 @@ class Windows {
     segmenter_->run(batch.slot, table_.size(), segments_);
     matrix_.resize(scored, plan_->names().size());
     table_.apply(batch, segments_, matrix_row_, matrix_, pool_);
-    if (payers_) {
-      payers_->admit(batch, payer_slots_);
-      segmenter_->run(payer_slots_, payers_->size(), segments_);
-      payers_->apply(batch, payer_slots_, segments_, matrix_row_, matrix_, pool_);
-    }
+    if (payers_) payers_->apply(batch, matrix_row_, matrix_, *segmenter_, pool_);
     return matrix_;
   }
 
@@ -66,7 +62,7 @@ class Windows {
   MerchantTable table_;
   std::unique_ptr<PayerTable> payers_;
   Segments segments_;
-  std::vector<std::uint32_t> matrix_row_, payer_slots_;
+  std::vector<std::uint32_t> matrix_row_;
   FeatureMatrix matrix_;
 };
 

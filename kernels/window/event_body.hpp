@@ -127,14 +127,13 @@ TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const Update
   }
 }
 
-/// Whether a step takes the event: its facts, and its amount in the record's currency.
-template <typename Step>
-TIDEMARK_HD inline bool takes_event(const WindowPlanView& plan, const Step& step,
+/// Whether the event passes: its facts, and its amount in the record's currency.
+TIDEMARK_HD inline bool takes_event(const WindowPlanView& plan, const EventFilter& filter,
                                     const WindowEvent& event, const EventPlace& place,
                                     std::uint8_t exponent) {
-  if ((place.bits & step.need_mask) != step.need_bits) return false;
-  if (step.amount_test == 0) return true;
-  const AmountTest& test = plan.amount_tests[step.amount_test - 1];
+  if ((place.bits & filter.need_mask) != filter.need_bits) return false;
+  if (filter.amount_test == 0) return true;
+  const AmountTest& test = plan.amount_tests[filter.amount_test - 1];
   const Wide amount =
       static_cast<Wide>(event.amount_minor) * static_cast<Wide>(ten_thousandths(exponent));
   if (amount < static_cast<Wide>(test.least_e4)) return false;
@@ -178,7 +177,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
     bool touched = false;
     for (std::uint32_t s = update.step_begin; s < update.step_end; ++s) {
       const UpdateStep& step = plan.updates[s];
-      if (!takes_event(plan, step, event, place, head.exponent)) continue;
+      if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
       touched = true;
       run_update_step(plan, step, at, event);
     }
@@ -186,14 +185,14 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
   }
   for (std::uint32_t s = updates.last_begin; s < updates.last_end; ++s) {
     const LastStep& step = plan.lasts[s];
-    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     std::uint64_t& last = field_at<std::uint64_t>(record, step.target_offset);
     const std::uint64_t time = ordered_time(event.time_ms);
     if (time > last) last = time;
   }
   for (std::uint32_t s = updates.decay_begin; s < updates.decay_end; ++s) {
     const DecayStep& step = plan.decay_steps[s];
-    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     add_decayed(plan, step, record, event, place.day);
   }
 }

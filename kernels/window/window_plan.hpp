@@ -68,12 +68,17 @@ struct AmountTest {
   bool operator==(const AmountTest&) const = default;
 };
 
-/// One accumulator that an event moves if (bits & need_mask) == need_bits and its amount passes.
-struct UpdateStep {
-  Accumulator kind = Accumulator::count;
+/// Which events a step takes: those with (bits & need_mask) == need_bits whose amount passes.
+struct EventFilter {
   std::uint8_t need_mask = 0, need_bits = 0;
+  std::uint16_t amount_test = 0;  // 0: none, else one more than its number
+};
+
+/// One accumulator that an event moves.
+struct UpdateStep {
+  EventFilter filter;
+  Accumulator kind = Accumulator::count;
   std::uint16_t cells = 0;
-  std::uint16_t amount_test = 0;    // 0: none, else one more than its number
   std::uint32_t bucket_offset = 0;  // inside the bucket
   std::uint32_t member_begin = 0, member_end = 0;
 };
@@ -86,8 +91,7 @@ struct RingUpdate {
 
 /// Remembers the latest event time of a measure.
 struct LastStep {
-  std::uint8_t need_mask = 0, need_bits = 0;
-  std::uint16_t amount_test = 0;  // as in UpdateStep
+  EventFilter filter;
   std::uint32_t target_offset = 0;
 };
 
@@ -102,9 +106,8 @@ inline constexpr std::int64_t decayed_max = std::int64_t{1} << 62;
 
 /// Adds an event to a decayed sum.
 struct DecayStep {
-  std::uint8_t need_mask = 0, need_bits = 0;
-  std::uint16_t amount_test = 0;  // as in UpdateStep
-  bool is_amount = false;         // else every event is 1
+  EventFilter filter;
+  bool is_amount = false;  // else every event is 1
   std::uint32_t decay = 0;
 };
 

@@ -111,11 +111,7 @@ void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
   segmenter_->run(rows.slot, lane.table.size(), s.segments);
   s.matrix.resize(scored, release_.plan->names().size());
   lane.table.apply(rows, s.segments, s.matrix_row, s.matrix, pool_);
-  if (lane.payers) {
-    lane.payers->admit(rows, s.payer_slots);
-    segmenter_->run(s.payer_slots, lane.payers->size(), s.payer_segments);
-    lane.payers->apply(rows, s.payer_slots, s.payer_segments, s.matrix_row, s.matrix, pool_);
-  }
+  if (lane.payers) lane.payers->apply(rows, s.matrix_row, s.matrix, *segmenter_, pool_);
   if (out.rows) out.rows(rows, s.matrix_row, s.matrix);
   score(scored, true);
   decide(lane, rows);

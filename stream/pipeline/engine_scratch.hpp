@@ -23,8 +23,6 @@ struct Engine::Scratch {
   EventBatch rows;
   std::vector<std::uint32_t> matrix_row;  // [row], UINT32_MAX = not scored
   Segments segments;
-  std::vector<std::uint32_t> payer_slots;  // [row], no_slot = none
-  Segments payer_segments;
   FeatureMatrix matrix;
   std::vector<double> fraud, credit;  // [matrix row], after the link
   std::vector<Worker> workers;

@@ -24,9 +24,8 @@ void Lane::adopt_new_merchants() {
   if (size == before) return;
   decisions.resize(size);
   zones_.resize(size, default_zone_);
-  touched_flag_.resize(size, 0);
+  merchants_.resize(size);
   changed_flag_.resize(size, 0);
-  merchant_hash_.resize(size, 0);
   if (freezes_waiting.empty()) return;
   for (std::uint32_t slot = before; slot < size; ++slot) {
     const auto found = freezes_waiting.find(table.merchant_id(slot));
@@ -52,19 +51,13 @@ std::uint64_t Lane::hash_of(std::uint32_t slot) const {
 }
 
 std::uint64_t Lane::state_hash() {
-  // A sum does not depend on the order of merchants, so one that changed is taken out and put in.
-  for (const std::uint32_t slot : touched_) {
-    const std::uint64_t now = hash_of(slot);
-    merchants_hash_ += now - merchant_hash_[slot];
-    merchant_hash_[slot] = now;
-    touched_flag_[slot] = 0;
+  std::uint64_t hash = merchants_.value([this](std::uint32_t slot) {
     if (!changed_flag_[slot]) {
       changed_flag_[slot] = 1;
       changed_.push_back(slot);
     }
-  }
-  touched_.clear();
-  std::uint64_t hash = merchants_hash_;
+    return hash_of(slot);
+  });
   if (payers) hash += payers->state_hash();
   const std::int64_t tick = tick_ms.value_or(no_time);
   hash = mix(hash, &tick, sizeof tick);

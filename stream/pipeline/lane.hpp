@@ -12,6 +12,7 @@
 
 #include "features/merchant_table.hpp"
 #include "features/payer_table.hpp"
+#include "features/state_hash_sum.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/data/decision.hpp"
 #include "stream/kafka/journal.hpp"
@@ -60,10 +61,7 @@ class Lane {
   /// to it takes it now. Admission and decisions may have changed it already.
   void touch(std::uint32_t slot) {
     if (snapshot_.waits_for(slot)) snapshot_.take(*this, slot);
-    if (!touched_flag_[slot]) {
-      touched_flag_[slot] = 1;
-      touched_.push_back(slot);
-    }
+    merchants_.touch(slot);
   }
   /// Hash of the whole lane: merchants, decisions, tick, freezes and overlays. Independent of slot
   /// numbers and of how the input was split. Costs one hash per merchant touched since the last.
@@ -99,10 +97,7 @@ class Lane {
   int partition_;
   const Zone* default_zone_;
   std::vector<const Zone*> zones_;  // [slot]
-  std::vector<std::uint32_t> touched_;
-  std::vector<std::uint8_t> touched_flag_;
-  std::vector<std::uint64_t> merchant_hash_;
-  std::uint64_t merchants_hash_ = 0;
+  StateHashSum merchants_;
   std::vector<std::uint32_t> changed_;  // since the last snapshot began
   std::vector<std::uint8_t> changed_flag_;
   LaneSnapshot snapshot_;

@@ -90,12 +90,13 @@ void Lane::restore_merchant(std::uint32_t slot, ByteReader& from) {
 
 void Lane::end_restore(ThreadPool& pool) {
   table.end_restore();
-  pool.parallel_for(table.size(), hash_grain, [&](std::size_t begin, std::size_t end, int) {
+  std::vector<std::uint64_t> hashes(table.size());
+  pool.parallel_for(hashes.size(), hash_grain, [&](std::size_t begin, std::size_t end, int) {
     for (std::size_t slot = begin; slot < end; ++slot) {
-      merchant_hash_[slot] = hash_of(static_cast<std::uint32_t>(slot));
+      hashes[slot] = hash_of(static_cast<std::uint32_t>(slot));
     }
   });
-  merchants_hash_ = std::accumulate(merchant_hash_.begin(), merchant_hash_.end(), std::uint64_t{0});
+  merchants_.begin_with(std::move(hashes));
 }
 
 }  // namespace tidemark

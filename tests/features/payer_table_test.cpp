@@ -94,9 +94,12 @@ TEST_F(Payers, AFullTableNamesItsSetting) {
   pay("q", "m", 1);
   PayerTable payers(plan_, {1, "UTC"});
   for (std::size_t row = 0; row < 2; ++row) stream_.batch.outcome[row] = Outcome::scored;
-  std::vector<std::uint32_t> slots;
+  FeatureMatrix matrix;
+  matrix.resize(2, plan_->names().size());
+  ThreadPool pool(1);
   try {
-    payers.admit(stream_.batch, slots);
+    payers.apply(stream_.batch, std::vector<std::uint32_t>{0, 1}, matrix,
+                 *make_segmenter(Backend::cpu), pool);
     FAIL();
   } catch (const RunError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("capacity.payers_max is 1"));

@@ -112,8 +112,10 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
   const auto segmenter = make_segmenter(Backend::cpu);
   const std::size_t columns = table.plan().names().size();
   std::optional<PayerTable> payers;
-  if (table.plan().has_payers())
-    payers.emplace(table.plan().shared_from_this(), PayerTableOptions{50, zone});
+  if (table.plan().has_payers()) {
+    const std::shared_ptr<const FeaturePlan> plan({}, &table.plan());  // the table keeps it
+    payers.emplace(plan, PayerTableOptions{50, zone});
+  }
   std::size_t turn = 0;
   for (std::size_t first = 0; first < stream.rows();) {
     const std::size_t size = sizes[std::min(turn++, sizes.size() - 1)];
@@ -131,13 +133,7 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
     FeatureMatrix matrix;
     matrix.resize(scored, columns);
     table.apply(batch, segments, matrix_row, matrix, pool);
-    if (payers) {
-      std::vector<std::uint32_t> slots;
-      payers->admit(batch, slots);
-      Segments of_payers;
-      segmenter->run(slots, payers->size(), of_payers);
-      payers->apply(batch, slots, of_payers, matrix_row, matrix, pool);
-    }
+    if (payers) payers->apply(batch, matrix_row, matrix, *segmenter, pool);
     for (std::size_t row = 0; row < count; ++row) {
       run.outcome.push_back(batch.outcome[row]);
       if (batch.slot[row] != no_slot && batch.source[row] == Source::merchants) {
