@@ -82,6 +82,9 @@ class MerchantTable {
   /// numbers, capacities and batch split. Event ids enter as a digest of all that were accepted.
   std::uint64_t hash(std::uint32_t slot) const;
 
+  /// The windows' record as it lies in memory.
+  std::span<const unsigned char> record(std::uint32_t slot) const;
+
   const FeaturePlan& plan() const;
   /// Event ids held now (expired ones may be among them until the next clean-up).
   std::uint64_t dedup_events() const;
