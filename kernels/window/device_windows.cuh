@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "kernels/runtime/device_cuda.hpp"
+#include "kernels/window/device_plan.hpp"
+#include "kernels/window/read_body.hpp"
 #include "kernels/window/window_cuda.hpp"
-#include "kernels/window/window_team.cuh"
 
 namespace tidemark {
 

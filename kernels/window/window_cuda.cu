@@ -9,6 +9,7 @@
 #include "kernels/base/failure.hpp"
 #include "kernels/runtime/cuda_probe.hpp"
 #include "kernels/window/device_windows.cuh"
+#include "kernels/window/window_team.cuh"
 
 namespace tidemark {
 namespace {

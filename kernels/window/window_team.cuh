@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "kernels/window/device_plan.hpp"
 #include "kernels/window/event_body.hpp"
 #include "kernels/window/read_body.hpp"
 #include "kernels/window/row_body.hpp"
@@ -30,16 +31,6 @@ struct BlockTeam {
   static __device__ std::uint32_t size() { return blockDim.x; }
   static __device__ void sync() { __syncthreads(); }
   static __device__ bool any(bool mine) { return __syncthreads_or(mine) != 0; }
-};
-
-/// The plan on the device and what the team needs beside it.
-struct DevicePlan {
-  WindowPlanView windows;                     // its reads sorted by level
-  const std::uint32_t* step_rings = nullptr;  // [update step] its ring
-  const std::uint32_t* levels = nullptr;      // [level] its first read; then read_count
-  std::uint32_t level_count = 0;
-  const ZoneView* zones = nullptr;         // [zone id]
-  const std::int8_t* exponents = nullptr;  // currency_table()
 };
 
 __device__ inline std::uint32_t warp_lane() {
