@@ -92,6 +92,9 @@ class MerchantTable {
   /// numbers, capacities and batch split. Event ids enter as a digest of all that were accepted.
   std::uint64_t hash(std::uint32_t slot) const;
 
+  /// The windows' record as it lies in memory.
+  std::span<const unsigned char> record(std::uint32_t slot) const;
+
   // A merchant's state as bytes that another process understands, for checkpoints.
 
   /// The admission's side of a merchant, which admit() changes before anyone knows whom it meets:

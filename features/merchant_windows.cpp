@@ -106,6 +106,10 @@ const MerchantProfile& MerchantTable::profile(std::uint32_t slot) const {
   return profile == nullptr ? none : *profile;
 }
 
+std::span<const unsigned char> MerchantTable::record(std::uint32_t slot) const {
+  return {impl_->record(slot), impl_->view.record_bytes};
+}
+
 bool MerchantTable::saturated(std::uint32_t slot) const {
   return (field_at<RecordHead>(impl_->record(slot), 0).flags & record_saturated) != 0;
 }

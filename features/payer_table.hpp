@@ -40,6 +40,10 @@ class PayerTable {
   /// Of all payers' states, independent of slots, capacity and batch split. Costs one hash for each
   /// payer that has paid since the last call.
   std::uint64_t state_hash();
+  /// The windows' record as it lies in memory.
+  std::span<const unsigned char> record(std::uint32_t slot) const {
+    return {records_.at(slot), view_.record_bytes};
+  }
   std::size_t bytes() const { return records_.bytes() + index_.bytes(); }
 
  private:

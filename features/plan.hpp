@@ -52,6 +52,9 @@ class FeaturePlan {
   const WindowPlanView& windows() const { return merchants_.view; }
   /// The payers' windows, with their columns alone.
   const WindowPlanView& payer_windows() const { return payers_.view; }
+  /// The arrays behind the two, for those who copy them to a device.
+  const WindowPlan& window_arrays() const { return merchants_.plan; }
+  const WindowPlan& payer_arrays() const { return payers_.plan; }
   bool has_payers() const { return payers_.view.column_count != 0; }
 
  private:

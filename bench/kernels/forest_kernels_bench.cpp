@@ -1,7 +1,8 @@
 // The forest kernels on the device, timed there: quantising, walking, both, and the whole scorer
 // with its copies over the bus. Scores are checked against the CPU before the clock starts.
 //   bench_kernels [made-F1|made-F2|NAME=MODEL]... [GOOGLE BENCHMARK OPTION...]
-// Without a model: both made forests. Rows: TIDEMARK_BENCH_ROWS, else 1048576.
+// Without a model: both made forests. Rows: TIDEMARK_BENCH_ROWS, else 1048576. The windows of the
+// spec TIDEMARK_BENCH_SPEC are timed too where it is set.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 
 #include "bench/kernels/device_timer.cuh"
 #include "bench/kernels/made_forest.hpp"
+#include "bench/kernels/windows_kernels_bench.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/forest/device_forest.cuh"
 #include "kernels/forest/scorer.hpp"
@@ -172,6 +174,9 @@ int run_all(int argc, char** argv) {
                                     std::size_t{8192}, std::size_t{65536}, rows}) {
       if (count <= rows) add_benchmarks(*subject, count);
     }
+  }
+  if (const char* const spec = std::getenv("TIDEMARK_BENCH_SPEC")) {
+    add_window_benchmarks(spec, rows);
   }
   benchmark::RunSpecifiedBenchmarks();
   return 0;

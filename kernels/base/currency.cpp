@@ -28,7 +28,7 @@ constexpr std::size_t index_of(std::uint32_t code) {
   return (letter(0) * 26 + letter(1)) * 26 + letter(2);
 }
 
-using Table = std::array<std::int8_t, 26 * 26 * 26>;
+using Table = std::array<std::int8_t, currency_table_bytes>;
 
 constexpr void put(Table& table, std::string_view list, std::int8_t exponent) {
   for (std::size_t at = 0; at + 3 <= list.size(); at += 4) {
@@ -51,12 +51,11 @@ constexpr Table exponents = make_table();
 }  // namespace
 
 int currency_exponent(std::uint32_t code) {
-  // Every letter is a capital: without this a made-up code would index outside the table.
-  for (int i = 0; i < 3; ++i) {
-    const std::uint32_t letter = (code >> (8 * i)) & 0xff;
-    if (letter < 'A' || letter > 'Z') return unknown_currency_exponent;
-  }
-  return exponents[index_of(code)];
+  return exponent_in(exponents.data(), code);
+}
+
+const std::int8_t* currency_table() {
+  return exponents.data();
 }
 
 std::string currency_letters(std::uint32_t code) {

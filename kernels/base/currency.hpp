@@ -3,9 +3,12 @@
 // exchange rates.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "kernels/base/host_device.hpp"
 
 namespace tidemark {
 
@@ -27,6 +30,20 @@ inline constexpr int unknown_currency_exponent = -1;
 /// ISO 4217 does not list. Codes withdrawn since 2015 are known too, because history is replayed;
 /// metals and testing codes have no minor unit and are unknown.
 int currency_exponent(std::uint32_t code);
+
+/// The table behind it, for those who carry it to a device, and the look-up in such a copy.
+inline constexpr std::size_t currency_table_bytes = 26 * 26 * 26;
+const std::int8_t* currency_table();
+TIDEMARK_HD inline int exponent_in(const std::int8_t* table, std::uint32_t code) {
+  std::uint32_t index = 0;
+  for (int i = 0; i < 3; ++i) {
+    // Every letter is a capital: without this a made-up code would index outside the table.
+    const std::uint32_t letter = ((code >> (8 * i)) & 0xff) - 'A';
+    if (letter >= 26) return unknown_currency_exponent;
+    index = index * 26 + letter;
+  }
+  return table[index];
+}
 
 /// The three letters of a packed code; empty for 0.
 std::string currency_letters(std::uint32_t code);

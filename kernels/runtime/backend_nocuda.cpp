@@ -4,6 +4,7 @@
 #include "kernels/forest/forest_cuda.hpp"
 #include "kernels/runtime/cuda_probe.hpp"
 #include "kernels/window/segment_drivers.hpp"
+#include "kernels/window/window_cuda.hpp"
 
 namespace tidemark {
 namespace {
@@ -34,6 +35,11 @@ std::unique_ptr<Segmenter> make_segmenter_cuda() {
 
 std::unique_ptr<ForestScorer> make_forest_scorer_cuda(const ForestImage&, CudaSpread) {
   refuse("CUDA forest scorer");
+}
+
+std::unique_ptr<WindowsCuda> make_windows_cuda(const WindowPlan&, const WindowPlanView&,
+                                               std::uint16_t, WindowTuning) {
+  refuse("CUDA windows");
 }
 
 }  // namespace tidemark

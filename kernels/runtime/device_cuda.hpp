@@ -49,6 +49,11 @@ class Memory {
   void* reserve(std::size_t bytes);
   void* get() const { return data_; }
   std::size_t bytes() const { return bytes_; }
+  /// Of the same place.
+  void swap(Memory& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+  }
 
  private:
   void release() noexcept;
@@ -64,6 +69,7 @@ class Buffer {
   Buffer() : memory_(where) {}
   T* reserve(std::size_t count) { return static_cast<T*>(memory_.reserve(count * sizeof(T))); }
   T* get() const { return static_cast<T*>(memory_.get()); }
+  void swap(Buffer& other) noexcept { memory_.swap(other.memory_); }
 
  private:
   Memory memory_;

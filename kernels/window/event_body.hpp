@@ -10,11 +10,13 @@
 
 namespace tidemark {
 
-/// Where an event meets the totals: the age of its bucket, and the record they are in.
+/// Where an event meets the totals: the age of its bucket, the record they are in, and the
+/// RecordFlags that a ceiling is noted in: not the record's own where several work on one record.
 struct UpdateTarget {
   unsigned char* record = nullptr;
   unsigned char* bucket = nullptr;
   std::int64_t age = 0;
+  std::uint8_t* flags = nullptr;
 };
 
 /// Adds `value` to a count or sum bucket, up to `ceiling`, and to every total that covers it.
@@ -28,7 +30,7 @@ TIDEMARK_HD inline void add_to_bucket(const WindowPlanView& plan, const UpdateSt
   std::int64_t after = before + value;
   if (after > ceiling) {
     after = ceiling;
-    field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+    *at.flags |= record_saturated;
   }
   stored = static_cast<Stored>(after);
   for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
@@ -47,7 +49,7 @@ TIDEMARK_HD inline void add_square(const WindowPlanView& plan, const UpdateStep&
   Wide after = before + static_cast<Wide>(amount) * static_cast<Wide>(amount);
   if (after > ceiling) {
     after = ceiling;
-    field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+    *at.flags |= record_saturated;
   }
   stored = after;
   for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
@@ -104,7 +106,7 @@ TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const Update
                                         const UpdateTarget& at, const WindowEvent& event) {
   const bool too_large = event.amount_minor > bucket_sum_max;
   const std::int64_t amount = too_large ? bucket_sum_max : event.amount_minor;
-  if (too_large) field_at<RecordHead>(at.record, 0).flags |= record_saturated;
+  if (too_large) *at.flags |= record_saturated;
   switch (step.kind) {
     case Accumulator::count:
       return add_to_bucket<std::uint32_t>(plan, step, at, 1, UINT32_MAX);
@@ -143,10 +145,9 @@ TIDEMARK_HD inline bool takes_event(const WindowPlanView& plan, const EventFilte
 
 /// Adds an event to a decayed sum, as if it had come in time.
 TIDEMARK_HD inline void add_decayed(const WindowPlanView& plan, const DecayStep& step,
-                                    unsigned char* record, const WindowEvent& event,
-                                    std::int32_t day) {
+                                    const RecordHead& head, const WindowEvent& event,
+                                    std::int32_t day, unsigned char* record, std::uint8_t* flags) {
   const Decay& decay = plan.decays[step.decay];
-  RecordHead& head = field_at<RecordHead>(record, 0);
   const std::int64_t age = bucket_number(decay.tier, head.clock_ms, head.day) -
                            bucket_number(decay.tier, event.time_ms, day);
   const std::int64_t wanted = step.is_amount ? event.amount_minor : 1;
@@ -154,7 +155,7 @@ TIDEMARK_HD inline void add_decayed(const WindowPlanView& plan, const DecayStep&
   std::int64_t& value = field_at<std::int64_t>(record, decay.target_offset);
   const std::int64_t room = decayed_max - value;
   const std::int64_t added = decayed_by(plan, decay, amount << 16, age);
-  if (added > room || amount != wanted) head.flags |= record_saturated;
+  if (added > room || amount != wanted) *flags |= record_saturated;
   value += added < room ? added : room;
 }
 
@@ -173,7 +174,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
     if (age >= ring.length) continue;
     const RingState& state = field_at<RingState>(record, ring.state_offset);
     const UpdateTarget at{record, bucket_of(ring, record, state.position, static_cast<int>(age)),
-                          age};
+                          age, &head.flags};
     bool touched = false;
     for (std::uint32_t s = update.step_begin; s < update.step_end; ++s) {
       const UpdateStep& step = plan.updates[s];
@@ -193,7 +194,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
   for (std::uint32_t s = updates.decay_begin; s < updates.decay_end; ++s) {
     const DecayStep& step = plan.decay_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
-    add_decayed(plan, step, record, event, place.day);
+    add_decayed(plan, step, head, event, place.day, record, &head.flags);
   }
 }
 

@@ -214,43 +214,47 @@ TIDEMARK_HD inline Fraction read_net(const WindowPlanView& plan, const ReadStep&
   return net;
 }
 
+/// Any step; it may look at the numbers of those that stand before it.
+TIDEMARK_HD inline Fraction run_read_step(const WindowPlanView& plan, const ReadStep& step,
+                                          const ReadSource& from, const Fraction* numbers) {
+  switch (step.kind) {
+    case ReadKind::event_amount:
+    case ReadKind::event_type:
+    case ReadKind::event_bit:
+      return read_event_step(step, from);
+    case ReadKind::ratio:
+      return ratio_of(numbers[step.a], numbers[step.b]);
+    case ReadKind::change:
+      return change_of(numbers[step.a], numbers[step.b]);
+    case ReadKind::difference:
+      return difference_of(numbers[step.a], numbers[step.b]);
+    case ReadKind::net:
+      return read_net(plan, step, numbers);
+    default:
+      return read_record_step(plan, step, from.record);
+  }
+}
+
+/// The value of a column; `units` are those of the record's currency.
+TIDEMARK_HD inline float read_column(const ReadColumn& column, const Fraction* numbers,
+                                     double units) {
+  Fraction number = numbers[column.number];
+  if (column.scale > 0) number.den *= units;
+  if (column.scale < 0) number.num *= units;
+  return number.den == 0 ? column.empty : static_cast<float>(number.num / number.den);
+}
+
 /// Writes the plan's columns of the row `out`. `numbers` is scratch for plan.number_count
 /// fractions.
 TIDEMARK_HD inline void read_row(const WindowPlanView& plan, const ReadSource& from,
                                  Fraction* numbers, float* out) {
   for (std::uint32_t s = 0; s < plan.read_count; ++s) {
     const ReadStep& step = plan.reads[s];
-    Fraction& number = numbers[step.target];
-    switch (step.kind) {
-      case ReadKind::event_amount:
-      case ReadKind::event_type:
-      case ReadKind::event_bit:
-        number = read_event_step(step, from);
-        break;
-      case ReadKind::ratio:
-        number = ratio_of(numbers[step.a], numbers[step.b]);
-        break;
-      case ReadKind::change:
-        number = change_of(numbers[step.a], numbers[step.b]);
-        break;
-      case ReadKind::difference:
-        number = difference_of(numbers[step.a], numbers[step.b]);
-        break;
-      case ReadKind::net:
-        number = read_net(plan, step, numbers);
-        break;
-      default:
-        number = read_record_step(plan, step, from.record);
-    }
+    numbers[step.target] = run_read_step(plan, step, from, numbers);
   }
   const double units = minor_units(field_at<RecordHead>(from.record, 0).exponent);
   for (std::uint32_t c = 0; c < plan.column_count; ++c) {
-    const ReadColumn& column = plan.columns[c];
-    Fraction number = numbers[column.number];
-    if (column.scale > 0) number.den *= units;
-    if (column.scale < 0) number.num *= units;
-    out[column.column] =
-        number.den == 0 ? column.empty : static_cast<float>(number.num / number.den);
+    out[plan.columns[c].column] = read_column(plan.columns[c], numbers, units);
   }
 }
 

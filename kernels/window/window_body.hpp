@@ -121,6 +121,22 @@ TIDEMARK_HD inline void set_occupied_ages(const Ring& ring, unsigned char* recor
   }
 }
 
+/// Adds (or takes away) what one cell of a bucket holds to the total's, of what has several.
+TIDEMARK_HD inline void merge_cell(const ShiftStep& step, const unsigned char* bucket,
+                                   unsigned char* record, std::uint32_t cell, bool take_away) {
+  const std::uint32_t at =
+      step.bucket_offset + (step.kind == Accumulator::histogram ? 4 : 8) * cell;
+  const std::uint32_t total = step.target_offset + 8 * cell;
+  if (step.kind == Accumulator::sketch) {
+    if (!take_away) field_at<std::uint64_t>(record, total) |= field_at<std::uint64_t>(bucket, at);
+    return;
+  }
+  const std::int64_t value = step.kind == Accumulator::histogram
+                                 ? field_at<std::uint32_t>(bucket, at)
+                                 : field_at<std::int64_t>(bucket, at);
+  field_at<std::int64_t>(record, total) += take_away ? -value : value;
+}
+
 /// Adds (or takes away) what a bucket holds to a total. Maxima and sketches only grow here.
 TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char* bucket,
                                      unsigned char* record, bool take_away) {
@@ -149,18 +165,9 @@ TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char*
     }
     case Accumulator::histogram:
     case Accumulator::payer_sums:
-      for (std::uint32_t cell = 0; cell < step.cells; ++cell) {
-        const std::int64_t value =
-            step.kind == Accumulator::histogram
-                ? field_at<std::uint32_t>(bucket, step.bucket_offset + 4 * cell)
-                : field_at<std::int64_t>(bucket, step.bucket_offset + 8 * cell);
-        field_at<std::int64_t>(record, step.target_offset + 8 * cell) += take_away ? -value : value;
-      }
-      break;
     case Accumulator::sketch:
-      for (std::uint32_t word = 0; !take_away && word < step.cells; ++word) {
-        field_at<std::uint64_t>(record, step.target_offset + 8 * word) |=
-            field_at<std::uint64_t>(bucket, step.bucket_offset + 8 * word);
+      for (std::uint32_t cell = 0; cell < step.cells; ++cell) {
+        merge_cell(step, bucket, record, cell, take_away);
       }
       break;
   }

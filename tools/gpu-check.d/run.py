@@ -58,6 +58,10 @@ def checks():
         "kernels: the bits of the CPU", "bin/tests_kernels", "--gtest_filter=*uda*",
         "--gtest_brief=1", expect="PASSED",
     )  # fmt: skip
+    yield check(
+        "windows: the bytes of the CPU", "bin/tests_features", "--gtest_filter=*Cuda*",
+        "--gtest_brief=1", expect="PASSED",
+    )  # fmt: skip
     yield check("replay: the bytes of the CPU", "bash", "tests/kernels/cuda_replay_gpu_test.sh")
     if shutil.which("compute-sanitizer"):
         for tool, clean in (
@@ -82,6 +86,7 @@ def measure():
     status, text = call(
         "bin/bench_kernels", *models(), "--benchmark_format=json", "--benchmark_min_time=0.2",
         "--benchmark_repetitions=3", "--benchmark_report_aggregates_only=true",
+        TIDEMARK_BENCH_SPEC="examples/quickstart/features.yaml",
     )  # fmt: skip
     if status != 0:
         sys.exit(f"gpu-check: bench_kernels ends with {status}:\n{text}")
