@@ -2,8 +2,11 @@
 
 F1: 500 trees of depth 8. F2: 1000 leaf-wise trees of 64 leaves. small: 100 trees of depth 6.
 large: 2000 leaf-wise trees of 255 leaves. All on 64 float32 features, a tenth missing in a quarter
-of them, all regressions, so that a prediction is the raw score.
+of them, all regressions, so that a prediction is the raw score. What is timed depends on the shape
+of the trees and the number of cuts alone, so large is trained on a quarter of the rows: every
+feature still has as many bins as the trainer makes, and every tree all its leaves.
 """
+import hashlib
 import pathlib
 
 import lightgbm
@@ -15,8 +18,8 @@ SHAPES = {
     "small": dict(trees=100, leaves=64, depth=6),
     "F1": dict(trees=500, leaves=256, depth=8),
     "F2": dict(trees=1000, leaves=64, depth=0),
-    "large": dict(trees=2000, leaves=255, depth=0),
-    "tiny": dict(trees=12, leaves=16, depth=4),  # for the test of this very benchmark
+    "large": dict(trees=2000, leaves=255, depth=0, rows=10000),
+    "tiny": dict(trees=12, leaves=16, depth=4, rows=2000),  # for the test of this very benchmark
 }
 
 
@@ -36,24 +39,36 @@ def target(values):
             + random.standard_normal(len(values)))
 
 
+def parameters_of(trainer, shape):
+    if trainer == "lightgbm":
+        return dict(objective="regression", num_leaves=shape["leaves"], learning_rate=0.05,
+                    max_depth=shape["depth"] or -1, min_data_in_leaf=5, verbose=-1, seed=7,
+                    deterministic=True, force_row_wise=True)
+    return dict(objective="reg:squarederror", eta=0.05, seed=7, max_depth=shape["depth"],
+                max_leaves=shape["leaves"],
+                grow_policy="depthwise" if shape["depth"] else "lossguide")
+
+
 def train(trainer, name, folder, threads):
-    """Writes folder/NAME-TRAINER.(txt|json) unless it is there, and returns its path."""
+    """Writes folder/NAME-TRAINER-SETTINGS.(txt|json) unless it is there, and returns its path."""
     shape = SHAPES[name]
-    path = pathlib.Path(folder) / f"{name}-{trainer}.{'txt' if trainer == 'lightgbm' else 'json'}"
+    parameters, rows = parameters_of(trainer, shape), shape.get("rows", 40000)
+    version = (lightgbm if trainer == "lightgbm" else xgboost).__version__
+    settings = hashlib.sha256(repr((parameters, rows, shape["trees"], version)).encode())
+    suffix = "txt" if trainer == "lightgbm" else "json"
+    path = pathlib.Path(folder) / f"{name}-{trainer}-{settings.hexdigest()[:8]}.{suffix}"
     if path.exists():
         return path
-    values = matrix(2000 if name == "tiny" else 40000, 7)
+    values = matrix(rows, 7)
     labels = target(values)
     if trainer == "lightgbm":
-        parameters = dict(objective="regression", num_leaves=shape["leaves"], learning_rate=0.05,
-                          max_depth=shape["depth"] or -1, min_data_in_leaf=5, verbose=-1,
-                          num_threads=threads, seed=7, deterministic=True)
-        lightgbm.train(parameters, lightgbm.Dataset(values, labels),
-                       shape["trees"]).save_model(path)
+        booster = lightgbm.train(parameters | dict(num_threads=threads),
+                                 lightgbm.Dataset(values, labels), shape["trees"])
     else:
-        parameters = dict(objective="reg:squarederror", eta=0.05, nthread=threads, seed=7,
-                          max_depth=shape["depth"], max_leaves=shape["leaves"],
-                          grow_policy="depthwise" if shape["depth"] else "lossguide")
-        xgboost.train(parameters, xgboost.DMatrix(values, labels),
-                      shape["trees"]).save_model(path)
+        booster = xgboost.train(parameters | dict(nthread=threads),
+                                xgboost.DMatrix(values, labels), shape["trees"])
+    # A run that is stopped while it writes leaves nothing that the next would take for a model.
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    booster.save_model(unfinished)
+    unfinished.rename(path)
     return path

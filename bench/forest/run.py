@@ -7,9 +7,12 @@ round, since a shared machine is never twice the same; the figures are medians o
 what counts is the ratio to the fastest peer at its best batch size.
 """
 import argparse
+import contextlib
 import json
 import multiprocessing
+import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -23,15 +26,27 @@ BATCHES = [1, 8, 32, 128, 512, 4096, 32768, 262144, 1048576]
 
 
 def prepare(make, seconds):
-    """Compilers may take very long, so they first run in a process that can be stopped."""
-    process = multiprocessing.get_context("fork").Process(target=make)
+    """Compilers may take very long, so they first run in a process that can be stopped, and with it
+    whatever it has started: a group of its own."""
+
+    def alone():
+        os.setpgid(0, 0)
+        make()
+
+    process = multiprocessing.get_context("fork").Process(target=alone)
+    begin = time.monotonic()
     process.start()
-    process.join(seconds)
-    if process.is_alive():
-        process.kill()
-        raise contenders.Unavailable(f"compiling took more than {seconds:.0f} s")
-    if process.exitcode != 0:
-        raise contenders.Unavailable("compiling failed")
+    try:
+        process.join(seconds)
+        if process.is_alive():
+            raise contenders.Unavailable(f"compiling took more than {seconds:.0f} s")
+        if process.exitcode != 0:
+            raise contenders.Unavailable(
+                f"compiling failed after {time.monotonic() - begin:.0f} s")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
 
 
 def peers_of(model, work, options):
@@ -182,7 +197,7 @@ def plot(results, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, help="the tidemark program")
-    parser.add_argument("--models", default="small,F1,F2", help="of small, F1, F2, large")
+    parser.add_argument("--models", default="small,F1,F2,large", help="of these")
     parser.add_argument("--trainers", default="lightgbm,xgboost")
     parser.add_argument("--out", default="out/bench-forest", help="folder of table, plot, JSON")
     parser.add_argument("--work", default="out/bench-forest/work", help="models and compiled code")
