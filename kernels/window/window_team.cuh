@@ -195,7 +195,7 @@ __device__ inline void mark_occupied(const WindowPlanView& plan, const RingUpdat
   const Ring& ring = plan.rings[update.ring];
   if (age >= ring.length) return;
   for (std::uint32_t s = update.step_begin; s < update.step_end; ++s) {
-    if (!takes_event(plan, plan.updates[s], event, place, exponent)) continue;
+    if (!takes_event(plan, plan.updates[s].filter, event, place, exponent)) continue;
     occupied_word(ring, record, age >= 64) |= std::uint64_t{1} << (age % 64);
     return;
   }
@@ -229,7 +229,7 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
     const std::int64_t age = distance_of(ages, ring.tier);
     if (!mine || age >= ring.length) continue;
     const UpdateStep& step = plan.updates[s];
-    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     const std::uint32_t position = field_at<RingState>(record, ring.state_offset).position;
     const UpdateTarget at{record, bucket_of(ring, record, position, static_cast<int>(age)), age,
                           &flags};
@@ -238,7 +238,7 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
   for (std::uint32_t s = updates.last_begin + Team::rank(); s < updates.last_end;
        s += Team::size()) {
     const LastStep& step = plan.lasts[s];
-    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     std::uint64_t& last = field_at<std::uint64_t>(record, step.target_offset);
     const std::uint64_t time = ordered_time(event.time_ms);
     if (time > last) last = time;
@@ -246,7 +246,7 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
   for (std::uint32_t s = updates.decay_begin + Team::rank(); s < updates.decay_end;
        s += Team::size()) {
     const DecayStep& step = plan.decay_steps[s];
-    if (!takes_event(plan, step, event, place, head.exponent)) continue;
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     add_decayed(plan, step, head, event, place.day, record, &flags);
   }
   if (Team::any(flags != 0)) head.flags |= record_saturated;
