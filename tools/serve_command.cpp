@@ -31,25 +31,36 @@ extern "C" void on_stop_signal(int) {
 class StopLimit {
  public:
   explicit StopLimit(std::chrono::seconds limit)
-      : watch_([limit](const std::stop_token& stopped) { watch(limit, stopped); }) {}
+      : watch_([this, limit](const std::stop_token& stopped) { watch(limit, stopped); }) {}
+
+  /// The transactions are over: what is left is a checkpoint, which may take its time.
+  void settled() { settled_ = true; }
 
  private:
-  static void watch(std::chrono::seconds limit, const std::stop_token& stopped) {
+  void watch(std::chrono::seconds limit, const std::stop_token& stopped) {
     auto asked = std::chrono::steady_clock::time_point::max();
     while (!stopped.stop_requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       const auto now = std::chrono::steady_clock::now();
       if (stop_requested && asked > now) asked = now;
-      if (now - asked < limit) continue;
-      fmt::print(stderr,
-                 "tidemark: kafka: the last transaction did not end within {} s of the signal to "
-                 "stop (kafka.connect_timeout_s); nothing is lost, the next start repeats it\n",
-                 limit.count());
+      if (now - asked < (settled_ ? checkpoint_limit + limit : limit)) continue;
+      fmt::print(
+          stderr,
+          settled_
+              ? "tidemark: all is committed, but the last checkpoint was not written within "
+                "the time of a stop ({} s after kafka.connect_timeout_s); the next start "
+                "repeats more of the log\n"
+              : "tidemark: kafka: the last transaction did not end within {} s of the signal to "
+                "stop (kafka.connect_timeout_s); nothing is lost, the next start repeats "
+                "it\n",
+          (settled_ ? checkpoint_limit : limit).count());
       std::_Exit(EXIT_FAILURE);
     }
   }
 
-  std::jthread watch_;
+  static constexpr std::chrono::seconds checkpoint_limit{120};
+  std::atomic<bool> settled_{false};
+  std::jthread watch_;  // last: it looks at what stands before it
 };
 
 }  // namespace
@@ -63,9 +74,10 @@ void add_serve_command(CLI::App& app) {
     const Config config = options->load();
     std::signal(SIGTERM, on_stop_signal);
     std::signal(SIGINT, on_stop_signal);
-    const StopLimit limit(std::chrono::seconds(config.kafka.connect_timeout_s));
+    StopLimit limit(std::chrono::seconds(config.kafka.connect_timeout_s));
     ServeHooks hooks;
     hooks.ready = [] { spdlog::info("ready"); };
+    hooks.settled = [&limit] { limit.settled(); };
     const SourceCounts counts = serve(config, stop_requested, hooks);
     spdlog::info("stopped: everything decided was committed");
     fmt::print("{{{}}}\n", counts_json(counts));

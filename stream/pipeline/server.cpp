@@ -345,8 +345,8 @@ void Server::stop(const std::function<void()>& settled) {
   }
   std::vector<int> partitions;
   for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
-  last_checkpoints(partitions);
   if (settled) settled();
+  last_checkpoints(partitions);
   committer_.reset();
   consumer_.close();
 }
