@@ -1,6 +1,7 @@
 // `tidemark replay`: the engine over JSON Lines files, or once more over topics.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -17,7 +18,7 @@ namespace {
 struct Options {
   ConfigOptions config;
   std::vector<std::string> inputs;
-  std::string out, rows, now, backend;
+  std::string out, rows, sample, now, backend;
   std::vector<int> partitions;
   int threads = -1;  // not given
   bool kafka = false, json = false;
@@ -50,6 +51,19 @@ std::int64_t parse_now(const std::string& text) {
                    "to 2261");
 }
 
+RowsSample parse_sample(const std::string& text) {
+  RowsSample sample;
+  const char* end = text.data() + text.size();
+  const auto keep = std::from_chars(text.data(), end, sample.keep);
+  if (keep.ec == std::errc() && keep.ptr != end && *keep.ptr == '/') {
+    const auto of = std::from_chars(keep.ptr + 1, end, sample.of);
+    if (of.ec == std::errc() && of.ptr == end && sample.keep > 0 && sample.keep <= sample.of) {
+      return sample;
+    }
+  }
+  throw UsageError("--sample " + text + ": expected N/M, as 1/10, with N from 1 to M");
+}
+
 void run(const Options& options) {
   ConfigOptions settings = options.config;
   if (!options.backend.empty()) settings.overrides.push_back("backend=" + options.backend);
@@ -69,6 +83,10 @@ void run(const Options& options) {
   replay_options.partitions = options.partitions;
   replay_options.out = options.out;
   if (!options.rows.empty()) replay_options.rows = options.rows;
+  if (!options.sample.empty()) {
+    if (options.rows.empty()) throw UsageError("--sample: only with --rows");
+    replay_options.sample = parse_sample(options.sample);
+  }
   replay_options.now_ms = parse_now(options.now);
   const ReplaySummary summary = replay(config, replay_options);
   if (options.json) {
@@ -98,7 +116,11 @@ void add_replay_command(CLI::App& app) {
   command->add_option("--partition", options->partitions,
                       "With --kafka: this partition only (repeatable; default: all)");
   command->add_option("--out", options->out, "Folder for the outputs")->required();
-  command->add_option("--rows", options->rows, "Also write training rows to this CSV file");
+  command->add_option("--rows", options->rows,
+                      "Also write training rows to this file: .npy by its name, else CSV");
+  command->add_option(
+      "--sample", options->sample,
+      "With --rows: N/M of the merchants, each with all its rows, by hash of the id");
   command->add_option(
       "--now", options->now,
       "What stands for the Kafka timestamp (RFC 3339 or epoch ms; default: the start)");

@@ -72,7 +72,7 @@ struct Run {
         releases(config, backend, provenance, pool),
         intake(config, pool, partitions),
         sink(options.out) {
-    if (options.rows) rows.emplace(*options.rows, *releases.current().plan);
+    if (options.rows) rows.emplace(*options.rows, *releases.current().plan, options.sample);
     if (!releases.current().policy && !rows) {
       throw UsageError(config.file +
                        ": bundle: empty, so there is nothing to decide with; only "
@@ -108,7 +108,7 @@ struct Run {
                        std::chrono::steady_clock::time_point start) {
     flush();
     sink.close();
-    if (rows) rows->close();
+    if (rows) rows->close(releases.current().release.fingerprint);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     for (const OutcomeCounts& counts : summary.sources) summary.total.add(counts);
     summary.spec = releases.current().plan->fingerprint();

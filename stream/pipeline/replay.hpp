@@ -12,6 +12,7 @@
 
 #include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
+#include "stream/pipeline/rows_writer.hpp"
 
 namespace tidemark {
 
@@ -20,7 +21,8 @@ struct ReplayOptions {
   bool kafka = false;                         // topics and journal instead of files
   std::vector<int> partitions;                // with kafka: which ones, none = all
   std::filesystem::path out;                  // folder
-  std::optional<std::filesystem::path> rows;  // training rows, CSV
+  std::optional<std::filesystem::path> rows;  // training rows, .csv or .npy
+  RowsSample sample;                          // of their merchants
   std::int64_t now_ms = 0;                    // stands for the Kafka timestamp of every line
 };
 
