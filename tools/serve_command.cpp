@@ -44,16 +44,18 @@ class StopLimit {
       const auto now = std::chrono::steady_clock::now();
       if (stop_requested && asked > now) asked = now;
       if (now - asked < (settled_ ? checkpoint_limit + limit : limit)) continue;
-      fmt::print(
-          stderr,
-          settled_
-              ? "tidemark: all is committed, but the last checkpoint was not written within "
-                "the time of a stop ({} s after kafka.connect_timeout_s); the next start "
-                "repeats more of the log\n"
-              : "tidemark: kafka: the last transaction did not end within {} s of the signal to "
-                "stop (kafka.connect_timeout_s); nothing is lost, the next start repeats "
-                "it\n",
-          (settled_ ? checkpoint_limit : limit).count());
+      if (settled_) {
+        fmt::print(
+            stderr,
+            "tidemark: all is committed, but the last checkpoint was not written within {} s "
+            "of the signal to stop; the next start repeats more of the log\n",
+            (checkpoint_limit + limit).count());
+      } else {
+        fmt::print(stderr,
+                   "tidemark: kafka: the last transaction did not end within {} s of the signal to "
+                   "stop (kafka.connect_timeout_s); nothing is lost, the next start repeats it\n",
+                   limit.count());
+      }
       std::_Exit(EXIT_FAILURE);
     }
   }
