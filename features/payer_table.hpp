@@ -36,6 +36,10 @@ class PayerTable {
   void apply(const EventBatch& batch, std::span<const std::uint32_t> matrix_row,
              FeatureMatrix& matrix, Segmenter& segmenter, ThreadPool& pool);
 
+  /// Of the last batch: payers by row (no_slot where there is none), and its rows by payer.
+  std::span<const std::uint32_t> slots() const { return slots_; }
+  const Segments& segments() const { return segments_; }
+
   std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
   /// Of all payers' states, independent of slots, capacity and batch split. Costs one hash for each
   /// payer that has paid since the last call.

@@ -113,7 +113,8 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
   const std::size_t columns = table.plan().names().size();
   std::optional<PayerTable> payers;
   if (table.plan().has_payers()) {
-    const std::shared_ptr<const FeaturePlan> plan({}, &table.plan());  // the table keeps it
+    // The table keeps it.
+    const std::shared_ptr<const FeaturePlan> plan(std::shared_ptr<void>(), &table.plan());
     payers.emplace(plan, PayerTableOptions{50, zone});
   }
   std::size_t turn = 0;

@@ -50,12 +50,9 @@ class Pair {
     merchants_->reserve(table_.size());
     merchants_->apply(rows, batch.slot, segments, cuda);
     if (payers_) {
-      std::vector<std::uint32_t> slots;
-      payers_->admit(batch, slots);
-      segmenter_->run(slots, payers_->size(), segments);
-      payers_->apply(batch, slots, segments, matrix_row, cpu, pool_);
+      payers_->apply(batch, matrix_row, cpu, *segmenter_, pool_);
       payers_device_->reserve(payers_->size());
-      payers_device_->apply(rows, slots, segments, cuda);
+      payers_device_->apply(rows, payers_->slots(), payers_->segments(), cuda);
     }
     for (std::uint32_t row = 0; row < scored; ++row) {
       const auto a = cpu.row(row), b = cuda.row(row);
