@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include <bit>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <optional>
@@ -185,7 +186,10 @@ inline MerchantTableOptions small_options() {
 }
 
 inline std::filesystem::path quickstart_spec() {
-  return std::filesystem::path(TIDEMARK_SOURCE_DIR) / "examples/quickstart/features.yaml";
+  // Where a packed test runs, the sources lie elsewhere and the environment says where.
+  const char* const packed = std::getenv("TIDEMARK_SOURCE_DIR");
+  return std::filesystem::path(packed != nullptr ? packed : TIDEMARK_SOURCE_DIR) /
+         "examples/quickstart/features.yaml";
 }
 
 }  // namespace tidemark::test
