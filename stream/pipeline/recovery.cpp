@@ -192,6 +192,40 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   return result;
 }
 
+std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
+                               const std::string& journal) {
+  // A record and its transaction's marker take two offsets; journal_next is at most some behind.
+  constexpr std::int64_t around = 16;
+  const auto bounds = client.settled_bounds(journal, manifest.partition);
+  if (manifest.journal_next > bounds.stable_end) {
+    return fmt::format("it goes on at offset {} of {}, which ends at {}", manifest.journal_next,
+                       journal, bounds.stable_end);
+  }
+  // Deleted up to there: nothing to compare with, and what reads on will say what it lacks.
+  if (manifest.journal_next < bounds.begin) return {};
+  ReadRange range;
+  range.topic = journal;
+  range.partition = manifest.partition;
+  range.from = std::max(bounds.begin, manifest.journal_next - around);
+  range.until = std::min(bounds.stable_end, manifest.journal_next + around);
+  PlainReader reader(client, range);
+  std::optional<JournalRecord> last;
+  while (!reader.done()) {
+    for (const RawRecord& raw : reader.read(read_records_max, read_timeout_ms)->records) {
+      const auto record = decode_journal(raw.value, nullptr);
+      if (!record) continue;  // recovery reads it again and says what is wrong with it
+      for (std::size_t s = 0; s < source_count; ++s) {
+        if (record->ranges[s].present && record->ranges[s].next <= manifest.next[s]) last = record;
+      }
+    }
+  }
+  if (!last || last->state_hash == manifest.state_hash) return {};
+  return fmt::format(
+      "its state has hash {:016x}, the journal has {:016x} where it stands: it is of "
+      "another journal",
+      manifest.state_hash, last->state_hash);
+}
+
 void check_reaches(const Config& config, const Recovered& recovered, int partition,
                    const SourceOffsets& committed) {
   for (const Source source : keyed_sources) {

@@ -50,6 +50,12 @@ struct LogRepeater {
   Recovered repeat(int partition, std::optional<RestoredLane> from, const SourceOffsets* goal);
 };
 
+/// Why a checkpoint is not of this journal, or nothing: topics may have been made anew, or another
+/// group's checkpoints lie in its folder. The last record that the state contains has to have its
+/// hash, as far as the journal still has that record.
+std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
+                               const std::string& journal);
+
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.
 void check_reaches(const Config& config, const Recovered& recovered, int partition,

@@ -157,17 +157,17 @@ std::unique_ptr<Lane> restore_lane(const CheckpointStore& store, const std::stri
   return lane;
 }
 
-std::optional<RestoredLane> restore_newest(const CheckpointStore& store, const Config& config,
-                                           const FeaturePlan& plan, int partition,
-                                           const std::array<std::int64_t, source_count>& committed,
+std::optional<RestoredLane> restore_newest(const CheckpointStore& store, const RestoreTerms& terms,
+                                           int partition,
                                            const std::function<std::unique_ptr<Lane>()>& make_lane,
                                            ThreadPool& pool) {
-  const std::string folder = checkpoint_folder(config.kafka.group_id, partition);
+  const std::string folder = checkpoint_folder(terms.config.kafka.group_id, partition);
   for (StoredManifest& stored : read_manifests(store, folder)) {
     std::string why = stored.error;
     try {
       const auto began = std::chrono::steady_clock::now();
-      if (why.empty()) why = unfit(stored.manifest, config, plan, committed);
+      if (why.empty()) why = unfit(stored.manifest, terms.config, terms.plan, terms.committed);
+      if (why.empty() && terms.foreign) why = terms.foreign(stored.manifest);
       if (why.empty()) {
         RestoredLane restored{restore_lane(store, folder, stored.manifest, make_lane, pool),
                               std::move(stored.manifest)};

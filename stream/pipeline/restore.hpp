@@ -34,11 +34,19 @@ std::unique_ptr<Lane> restore_lane(const CheckpointStore& store, const std::stri
                                    const std::function<std::unique_ptr<Lane>()>& make_lane,
                                    ThreadPool& pool);
 
+/// What a checkpoint is held against before it is restored.
+struct RestoreTerms {
+  const Config& config;
+  const FeaturePlan& plan;
+  std::array<std::int64_t, source_count> committed{};
+  /// Why a checkpoint is not this log's, or nothing; may be empty.
+  std::function<std::string(const CheckpointManifest&)> foreign;
+};
+
 /// The newest that fits and is whole; nothing where there is none. Each that is passed over is
 /// logged with the reason.
-std::optional<RestoredLane> restore_newest(const CheckpointStore& store, const Config& config,
-                                           const FeaturePlan& plan, int partition,
-                                           const std::array<std::int64_t, source_count>& committed,
+std::optional<RestoredLane> restore_newest(const CheckpointStore& store, const RestoreTerms& terms,
+                                           int partition,
                                            const std::function<std::unique_ptr<Lane>()>& make_lane,
                                            ThreadPool& pool);
 

@@ -111,8 +111,11 @@ void Server::recover(int partition) {
   };
   std::optional<RestoredLane> from;
   if (checkpoints_) {
+    const auto foreign = [this](const CheckpointManifest& manifest) {
+      return foreign_to_journal(manifest, *readers_, config_.kafka.output(OutputTopic::journal));
+    };
     from = restore_newest(
-        checkpoints_->store(), config_, *releases_.current().plan, partition, committed,
+        checkpoints_->store(), {config_, *releases_.current().plan, committed, foreign}, partition,
         [&] { return releases_.engine().make_lane(partition); }, pool_);
   }
   LogRepeater log{config_, releases_, intake_, *readers_, {}, leave_if_asked};

@@ -189,6 +189,25 @@ def test_the_commands_tell_copy_and_check(broker, undisturbed, tmp_path):
     assert_same_outputs(deployment, undisturbed[0])
 
 
+def test_checkpoints_of_another_journal_are_not_taken(broker, undisturbed, tmp_path):
+    other = deployment_beside(broker, tmp_path, "other-")
+    run_half(other)
+    deployment = deployment_beside(broker, tmp_path, "mine-")
+    total = sum(deployment.ends().values())
+    with deployment.serve(*STEPS, "transaction.events_max=300") as serve:
+        serve.wait_committed(total * 0.7)
+        serve.finish()
+    # As if the topics had been made anew, the folder left: not ahead, but of another life.
+    shutil.rmtree(checkpoints(deployment))
+    shutil.copytree(checkpoints(other), checkpoints(deployment))
+    with deployment.serve(*STEPS) as serve:
+        serve.wait_caught_up()
+        counts = serve.finish()
+        assert "of another journal" in serve.words()
+    assert counts == undisturbed[1]
+    assert_same_outputs(deployment, undisturbed[0])
+
+
 def test_the_spec_of_another_day_is_not_restored(broker, undisturbed, tmp_path):
     deployment = deployment_beside(broker, tmp_path, "spec-")
     run_half(deployment)

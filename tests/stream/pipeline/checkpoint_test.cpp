@@ -153,8 +153,8 @@ RC_GTEST_PROP(LaneCheckpoint, IsTheLaneAsItWasWhenItBegan, (std::uint32_t seed))
   }
   Stand again(config);
   auto restored = restore_newest(
-      checkpoints.store(), config, *again.plan, 3, offsets(4), [&] { return again.make_lane(); },
-      again.pool);
+      checkpoints.store(), {config, *again.plan, offsets(4), {}}, 3,
+      [&] { return again.make_lane(); }, again.pool);
   RC_ASSERT(restored.has_value());
   RC_ASSERT(restored->manifest.generation == 4U);
   RC_ASSERT(restored->lane->state_hash() == hash);
@@ -190,7 +190,7 @@ class Restore : public testing::Test {
 
   std::optional<RestoredLane> restore(const Config& config, std::int64_t committed = 100) {
     return restore_newest(
-        checkpoints_->store(), config, *stand_->plan, 3, offsets(committed),
+        checkpoints_->store(), {config, *stand_->plan, offsets(committed), foreign_}, 3,
         [&] { return stand_->make_lane(); }, stand_->pool);
   }
   std::vector<StoredManifest> manifests() {
@@ -205,6 +205,7 @@ class Restore : public testing::Test {
   std::unique_ptr<Stand> stand_;
   std::unique_ptr<Checkpointer> checkpoints_;
   std::uint64_t hashes_[2] = {};
+  std::function<std::string(const CheckpointManifest&)> foreign_;
 };
 
 TEST_F(Restore, TakesTheNewestThatIsCommitted) {
@@ -230,6 +231,11 @@ TEST_F(Restore, GoesBackOneWhereTheHashIsAnother) {
   ++lie.revision;
   overwrite(manifest_name(lie, "liar").substr(13), encode_manifest(lie));
   EXPECT_EQ(restore(config_)->lane->state_hash(), hashes_[1]);  // the revision before it
+}
+
+TEST_F(Restore, GoesBackOneWhereTheJournalIsAnother) {
+  foreign_ = [](const CheckpointManifest& m) { return m.generation == 2 ? "foreign" : ""; };
+  EXPECT_EQ(restore(config_)->lane->state_hash(), hashes_[0]);
 }
 
 TEST_F(Restore, TakesNoneOfOtherSettings) {
