@@ -211,7 +211,8 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
   PlainReader reader(client, range);
   std::optional<JournalRecord> last;
   while (!reader.done()) {
-    for (const RawRecord& raw : reader.read(read_records_max, read_timeout_ms)->records) {
+    const auto batch = reader.read(read_records_max, read_timeout_ms);
+    for (const RawRecord& raw : batch->records) {
       const auto record = decode_journal(raw.value, nullptr);
       if (!record) continue;  // recovery reads it again and says what is wrong with it
       for (std::size_t s = 0; s < source_count; ++s) {

@@ -33,10 +33,10 @@ std::optional<Checkpointer::Begun> Server::begin_checkpoint(Lane& lane, bool at_
 }
 
 void Server::settle_checkpoint(const Checkpointer::Begun& begun) {
-  // Nothing that comes after the checkpoint's transaction has been produced yet, so where the
-  // journal ends now is at most where it goes on.
+  // Nothing that comes after the checkpoint's transaction has been produced yet, so the journal
+  // goes on where it ends now, the transaction's marker included.
   const std::string& journal = config_.kafka.output(OutputTopic::journal);
-  const std::int64_t journal_next = readers_->bounds(journal, begun.partition).stable_end;
+  const std::int64_t journal_next = readers_->settled_bounds(journal, begun.partition).stable_end;
   checkpoints_->committed(begun, journal_next);
   watch_retention(begun, journal_next);
 }
