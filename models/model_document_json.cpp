@@ -119,7 +119,7 @@ class JsonReader {
     const ondemand::json_type type = from.type();
     if (type == ondemand::json_type::boolean) return bool(from.get_bool()) ? 1 : 0;
     std::string_view token = from.raw_json_token();
-    // One pass: searching a set of characters, once for each question, took a tenth of a load.
+    // One pass over the characters: a model has a number every few bytes.
     std::size_t length = 0;
     bool fraction = false;
     for (; length < token.size(); ++length) {
