@@ -119,10 +119,19 @@ class JsonReader {
     const ondemand::json_type type = from.type();
     if (type == ondemand::json_type::boolean) return bool(from.get_bool()) ? 1 : 0;
     std::string_view token = from.raw_json_token();
-    token = token.substr(0, token.find_first_not_of("+-.0123456789eE"));
+    // One pass over the characters: a model has a number every few bytes.
+    std::size_t length = 0;
+    bool fraction = false;
+    for (; length < token.size(); ++length) {
+      const char c = token[length];
+      const bool of_fraction = c == '.' || c == 'e' || c == 'E';
+      if (!of_fraction && c != '-' && c != '+' && !(c >= '0' && c <= '9')) break;
+      fraction |= of_fraction;
+    }
+    token = token.substr(0, length);
     from.get_double().value();  // moves on, and knows what a JSON number may look like
     const char* const end = token.data() + token.size();
-    if (token.find_first_of(".eE") == std::string_view::npos) {
+    if (!fraction) {
       std::int64_t whole = 0;
       const auto read = std::from_chars(token.data(), end, whole);
       if (read.ec == std::errc() && read.ptr == end) return static_cast<double>(whole);
