@@ -158,8 +158,9 @@ void copy(const Options& options) {
     const StoredManifest stored = shelf.manifests(partition, false).front();
     const std::string folder = shelf.folder(partition);
     for (const ChunkRef& chunk : stored.manifest.chunks) {
+      const std::string name = folder + "/" + chunk.name;
       read_chunk(shelf.store(), folder, chunk);  // a broken one is not worth a copy
-      to->put(folder + "/" + chunk.name, shelf.store().get(folder + "/" + chunk.name));
+      to->put(name, shelf.store().get(name));
     }
     to->put(stored.name, encode_manifest(stored.manifest));
     fmt::print("{}: {} chunks, {} bytes\n", stored.name, stored.manifest.chunks.size(),

@@ -70,7 +70,6 @@ class Stand {
     const auto begun = checkpoints_.begin(*lane_, next, "bench", true);
     if (!begun) throw RunError("bench checkpoint: none was begun");
     cost.begin_ms = 1e3 * seconds_since(start);
-    hash_ = lane_->state_hash();
     checkpoints_.committed(*begun, position_);
     const auto copying = steady_clock::now();
     while (lane_->snapshot().active()) {
@@ -118,7 +117,6 @@ class Stand {
   std::vector<std::uint32_t> matrix_row_;
   FeatureMatrix matrix_;
   std::int64_t position_ = 0;
-  std::uint64_t hash_ = 0;
 };
 
 void count_chunks(const CheckpointManifest& manifest, std::uint64_t generation,
