@@ -13,6 +13,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/checkpoint/compaction.hpp"
+#include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/restore.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
@@ -121,8 +122,6 @@ void verify(const Options& options) {
   const Config& config = shelf.config();
   const auto plan = FeaturePlan::load(config.features_spec);
   ThreadPool pool(config.threads);
-  const MerchantTableOptions table{config.merchants_max, config.dedup_events_max,
-                                   config.dedup_horizon_ms, config.zone};
   std::array<std::int64_t, source_count> anything;
   anything.fill(INT64_MAX);  // whether a group has come so far is not the store's to say
   std::size_t good = 0, bad = 0;
@@ -134,11 +133,7 @@ void verify(const Options& options) {
         if (why.empty()) {
           restore_lane(
               shelf.store(), shelf.folder(partition), stored.manifest,
-              [&] {
-                return std::make_unique<Lane>(partition, plan, table, config.payers_max,
-                                              std::chrono::milliseconds(0));
-              },
-              pool);
+              [&] { return make_lane(config, plan, partition); }, pool);
         }
       } catch (const RunError& error) {
         why = error.what();

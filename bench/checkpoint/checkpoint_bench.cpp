@@ -12,6 +12,7 @@
 #include "kernels/base/failure.hpp"
 #include "kernels/window/segment.hpp"
 #include "stream/pipeline/checkpointer.hpp"
+#include "stream/pipeline/engine.hpp"
 
 namespace tidemark {
 namespace {
@@ -30,15 +31,9 @@ class Stand {
         plan_(std::move(plan)),
         pool_(config.threads),
         segmenter_(make_segmenter(Backend::cpu)),
-        lane_(make_lane()),
+        lane_(make_lane(config, plan_, 0)),
         checkpoints_(config, plan_) {
     checkpoints_.open(*lane_, std::nullopt);
-  }
-
-  std::unique_ptr<Lane> make_lane() const {
-    const MerchantTableOptions options{config_.merchants_max, config_.dedup_events_max,
-                                       config_.dedup_horizon_ms, config_.zone};
-    return std::make_unique<Lane>(0, plan_, options, 1, std::chrono::milliseconds(0));
   }
 
   double run(MadeEvents& events, std::size_t count) {
@@ -97,7 +92,7 @@ class Stand {
     const auto start = steady_clock::now();
     const auto lane = restore_lane(
         checkpoints_.store(), checkpoint_folder(manifest_.group, 0), manifest_,
-        [this] { return make_lane(); }, pool_);
+        [this] { return make_lane(config_, plan_, 0); }, pool_);
     return seconds_since(start);
   }
 

@@ -56,11 +56,16 @@ Engine::Engine(const Config& config, const LoadedRelease& release, Backend backe
 
 Engine::~Engine() = default;
 
+std::unique_ptr<Lane> make_lane(const Config& config,
+                                const std::shared_ptr<const FeaturePlan>& plan, int partition) {
+  const MerchantTableOptions options{config.merchants_max, config.dedup_events_max,
+                                     config.dedup_horizon_ms, config.zone};
+  return std::make_unique<Lane>(partition, plan, options, config.payers_max,
+                                std::chrono::milliseconds(config.merge_idle_ms));
+}
+
 std::unique_ptr<Lane> Engine::make_lane(int partition) const {
-  const MerchantTableOptions options{config_.merchants_max, config_.dedup_events_max,
-                                     config_.dedup_horizon_ms, config_.zone};
-  return std::make_unique<Lane>(partition, release_.plan, options, config_.payers_max,
-                                std::chrono::milliseconds(config_.merge_idle_ms));
+  return tidemark::make_lane(config_, release_.plan, partition);
 }
 
 bool Engine::step(Lane& lane, MonotonicTime now, const EngineOutput& out) {

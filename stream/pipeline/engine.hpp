@@ -23,6 +23,10 @@ struct EngineOutput {
       rows;
 };
 
+/// An empty lane with the capacities and settings of a configuration.
+std::unique_ptr<Lane> make_lane(const Config& config,
+                                const std::shared_ptr<const FeaturePlan>& plan, int partition);
+
 class Engine {
  public:
   Engine(const Config& config, const LoadedRelease& release, Backend backend, ThreadPool& pool);
