@@ -18,7 +18,7 @@
 namespace tidemark {
 namespace {
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 constexpr std::string_view ending = ".manifest.json";
 constexpr std::string_view opening = "{\"checksum\":\"";
 constexpr std::size_t checksum_digits = 16;

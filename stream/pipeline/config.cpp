@@ -151,6 +151,12 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
       static_cast<std::size_t>(capacity.integer("value_bytes_max", 1 << 20, 1'024, 64 << 20));
   capacity.done();
   read_time(root, config);
+  YamlMap dead_letters = root.map("dead_letters");
+  config.dead_letters_max =
+      static_cast<std::uint64_t>(dead_letters.integer("max", 5'000, 0, 10'000'000));
+  config.dead_letters_of_last =
+      static_cast<std::uint64_t>(dead_letters.integer("of_last", 10'000, 1, 10'000'000));
+  dead_letters.done();
   YamlMap checkpoint = root.map("checkpoint");
   config.checkpoint_directory = checkpoint.text("directory", "");
   config.checkpoint_interval_s =

@@ -36,6 +36,9 @@ struct Config {
   std::int64_t dedup_horizon_ms = 0;
   std::int64_t sweep_interval_ms = 0;  // 0 = no sweeps
 
+  // A partition with more dead letters than this among so many of its last records stops `serve`.
+  std::uint64_t dead_letters_max = 0, dead_letters_of_last = 0;
+
   std::filesystem::path checkpoint_directory;  // empty: none are made
   int checkpoint_interval_s = 0;
   int checkpoint_keep = 0;  // states to go back to

@@ -61,7 +61,8 @@ std::unique_ptr<Lane> make_lane(const Config& config,
   const MerchantTableOptions options{config.merchants_max, config.dedup_events_max,
                                      config.dedup_horizon_ms, config.zone};
   return std::make_unique<Lane>(partition, plan, options, config.payers_max,
-                                std::chrono::milliseconds(config.merge_idle_ms));
+                                std::chrono::milliseconds(config.merge_idle_ms),
+                                config.dead_letters_of_last);
 }
 
 std::unique_ptr<Lane> Engine::make_lane(int partition) const {
@@ -129,6 +130,7 @@ void Engine::account(Lane& lane, const EventBatch& rows) {
     OutcomeCounts& counts = lane.counts[static_cast<std::size_t>(rows.source[row])];
     ++counts.consumed;
     counts.add(rows.outcome[row]);
+    lane.dead_letters.add(rows.outcome[row] == Outcome::dead_lettered);
     switch (rows.outcome[row]) {
       case Outcome::pending:
         break;

@@ -17,6 +17,7 @@
 #include "kernels/data/decision.hpp"
 #include "stream/kafka/journal.hpp"
 #include "stream/pipeline/accounting.hpp"
+#include "stream/pipeline/dead_letter_window.hpp"
 #include "stream/pipeline/lane_snapshot.hpp"
 #include "stream/pipeline/merge.hpp"
 
@@ -35,11 +36,12 @@ class Lane {
  public:
   Lane(int partition, const std::shared_ptr<const FeaturePlan>& plan,
        const MerchantTableOptions& options, std::uint32_t payers_max,
-       std::chrono::milliseconds merge_idle)
+       std::chrono::milliseconds merge_idle, std::uint64_t dead_letters_of_last)
       : partition_(partition),
         default_zone_(find_zone(options.default_zone)),
         merge(merge_idle),
-        table(plan, options) {
+        table(plan, options),
+        dead_letters(dead_letters_of_last) {
     if (plan->has_payers()) {
       payers.emplace(plan, PayerTableOptions{payers_max, options.default_zone});
     }
@@ -113,6 +115,7 @@ class Lane {
   std::set<Overlay> overlays;
   std::int64_t control_next = 0;   // next offset of control.v1 to take in
   SourceCounts counts{};           // since the start of the log
+  DeadLetterWindow dead_letters;   // of its last records
   JournalRecord journal;           // since the last commit
   std::uint64_t journal_rows = 0;  // rows in it
 };

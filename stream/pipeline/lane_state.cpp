@@ -48,6 +48,8 @@ void Lane::save_rest(ByteWriter& out) const {
   }
   each_count(counts, [&](const std::uint64_t& count) { out.number(count); });
   for (const std::int64_t time : merge.taken_times_ms()) out.fixed(time);
+  out.number(dead_letters.count());
+  dead_letters.each_age([&](std::uint64_t records) { out.number(records); });
 }
 
 void Lane::restore_rest(ByteReader& from) {
@@ -69,6 +71,8 @@ void Lane::restore_rest(ByteReader& from) {
   std::array<std::int64_t, source_count> times;
   for (std::int64_t& time : times) time = from.fixed<std::int64_t>();
   merge.resume(times);
+  for (std::uint64_t left = from.number(); left > 0; --left)
+    dead_letters.restore_age(from.number());
   require_bytes(from.at_end(), "bytes behind the end");
 }
 

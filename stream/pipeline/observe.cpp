@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -66,6 +67,13 @@ struct Observer::Impl {
               "Least share of an input's or the journal's log that lies before the checkpoint; "
               "at 0 a restart would find what it needs deleted")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& dead_letter_budget =
+      prometheus::BuildGauge()
+          .Name("tidemark_dead_letter_budget_used_ratio")
+          .Help(
+              "Share of dead_letters.max that a partition's last records have used; above 1 it "
+              "stops")
+          .Register(registry);
   prometheus::Counter& reasons_compared =
       prometheus::BuildCounter()
           .Name("tidemark_reasons_compared_total")
@@ -83,6 +91,7 @@ struct Observer::Impl {
                                           .Help("How long no broker has answered, 0 while they do")
                                           .Register(registry)
                                           .Add({});
+  double dead_letters_max = 0;
   std::function<double()> outage_s;
   httplib::Server server;
   std::thread thread;
@@ -97,6 +106,7 @@ Observer::Observer(const Config& config, const std::string& release,
                    std::function<double()> outage_s)
     : impl_(std::make_unique<Impl>()) {
   impl_->outage_s = std::move(outage_s);
+  impl_->dead_letters_max = static_cast<double>(config.dead_letters_max);
   impl_->info.Add({{"version", TIDEMARK_VERSION}, {"release", release}}).Set(1);
   if (config.http_port == 0) return;
   Impl& impl = *impl_;
@@ -157,6 +167,9 @@ void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
   for (const auto& [partition, lane] : lanes) {
     const std::string number = std::to_string(partition);
     impl_->merchants.Add({{"partition", number}}).Set(lane->table.size());
+    impl_->dead_letter_budget.Add({{"partition", number}})
+        .Set(static_cast<double>(lane->dead_letters.count()) /
+             std::max(1.0, impl_->dead_letters_max));
     for (std::size_t s = 0; s < source_count; ++s) {
       const OutcomeCounts& c = lane->counts[s];
       const std::string source{name_of(static_cast<Source>(s))};

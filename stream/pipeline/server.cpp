@@ -1,6 +1,7 @@
 // See server.hpp.
 #include "stream/pipeline/server.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -35,6 +36,19 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
   record.value_begin = out.bytes.size();
   record.value_bytes = static_cast<std::uint32_t>(bytes.size());
   out.bytes += bytes;
+}
+
+/// As text, where there is one: "payments.v1 [3] at offset 12: bad_amount: amount: expected ..."
+std::string last_dead_letter(const std::vector<OutputBatch>& batches, const KafkaSettings& kafka) {
+  for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+    for (auto record = batch->records.rbegin(); record != batch->records.rend(); ++record) {
+      if (record->topic != OutputTopic::dead_letter) continue;
+      const LetterHeaders& letter = batch->letters[static_cast<std::size_t>(record->letter)];
+      return fmt::format("{} [{}] at offset {}: {}: {}", kafka.input(letter.source),
+                         letter.partition, letter.offset, letter.error, letter.message);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -242,6 +256,7 @@ bool Server::work() {
     if (releases_.engine().step(lane, now, out)) {
       any = true;
       last_lane_ = next->first;
+      check_dead_letters(lane);
       if (open_rows_ == 0) open_since_ = steady_clock::now();
       open_rows_ += lane.journal_rows - before;
       hand_over();
@@ -249,6 +264,21 @@ bool Server::work() {
     hold_back(lane);
   }
   return any;
+}
+
+void Server::check_dead_letters(const Lane& lane) {
+  if (lane.dead_letters.count() <= config_.dead_letters_max) return;
+  const std::string last = last_dead_letter(records_, config_.kafka);
+  if (last.empty()) return;  // those before were let through with a larger budget
+  committer_->settle();
+  committer_->restart();
+  throw RunError(fmt::format(
+      "partition {}: {} of the last {} records are dead letters, dead_letters.max is {}; the last "
+      "one: {}. Nothing is published or committed behind the last transaction: repair what feeds "
+      "the "
+      "topic, or raise dead_letters.max to go on",
+      lane.partition(), lane.dead_letters.count(), lane.dead_letters.records(),
+      config_.dead_letters_max, last));
 }
 
 void Server::hand_over() {

@@ -49,6 +49,7 @@ class Server {
   void feed_control(Lane& lane, std::size_t from);
   void hold_back(Lane& lane);
   bool work();
+  void check_dead_letters(const Lane& lane);
   void hand_over();
   bool commit_is_due() const;
   void commit();

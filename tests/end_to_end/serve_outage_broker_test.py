@@ -1,13 +1,10 @@
 # Brokers that go away while `serve` works: killed as by a power cut, away for longer than any
 # time-out, and back. `serve` waits and says so, goes on by itself, and a read_committed consumer
 # sees the bytes of a run that nobody disturbed. A second instance still ends the first.
-import socket
 import time
-import urllib.error
-import urllib.request
 
 import pytest
-from support import kafka, outputs
+from support import kafka, outputs, pages
 
 # Short transactions, so that one is open at any moment until the inputs are read.
 SMALL_STEPS = ("batch.events_max=50", "transaction.events_max=200", "transaction.ms_max=20")
@@ -17,32 +14,12 @@ PAST_THE_SESSION_S, PAST_THE_TRANSACTION_S = 8, 24
 COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def get(port, path):
-    """(status, text) of one page of a running instance."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as page:
-            return page.status, page.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 def wait_status(serve, port, path, status, seconds=60):
     deadline = time.monotonic() + seconds
-    while (found := get(port, path)[0]) != status:
+    while (found := pages.get(port, path)[0]) != status:
         serve.check()
         assert time.monotonic() < deadline, f"{path}: {found}; {serve.words()}"
         time.sleep(0.2)
-
-
-def outage_s(port):
-    lines = get(port, "/metrics")[1].splitlines()
-    return next(float(s.split()[1]) for s in lines if s.startswith("tidemark_kafka_outage_seconds"))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +45,7 @@ def test_outages_are_waited_for_and_nothing_is_lost(fragile, undisturbed, tmp_pa
     deployment = kafka.Deployment(fragile, tmp_path, "outage-", "cut-")
     deployment.create_topics()
     total = sum(deployment.ends().values())
-    port = free_port()
+    port = pages.free_port()
     settings = (f"http.port={port}", f"kafka.connect_timeout_s={CONNECT_TIMEOUT_S}")
     with deployment.serve(*SMALL_STEPS, *settings) as serve:
         outages = (0, PAST_THE_SESSION_S, PAST_THE_TRANSACTION_S)
@@ -80,12 +57,12 @@ def test_outages_are_waited_for_and_nothing_is_lost(fragile, undisturbed, tmp_pa
                 wait_status(serve, port, "/readyz", 503)
                 time.sleep(away_s)
                 serve.check()
-                assert get(port, "/healthz")[0] == 200
-                assert outage_s(port) > away_s / 2
+                assert pages.get(port, "/healthz")[0] == 200
+                assert pages.metric(port, "tidemark_kafka_outage_seconds") > away_s / 2
             fragile.start()
         serve.wait_caught_up()
         wait_status(serve, port, "/readyz", 200)
-        assert outage_s(port) == 0
+        assert pages.metric(port, "tidemark_kafka_outage_seconds") == 0
         counts = serve.finish()
         assert "waiting for the brokers of" in serve.words()
     assert counts == whole_counts
@@ -100,7 +77,7 @@ def test_outages_are_waited_for_and_nothing_is_lost(fragile, undisturbed, tmp_pa
 
 def test_an_idle_instance_lives_through_an_outage(fragile, undisturbed):
     deployment = undisturbed[0]
-    port = free_port()
+    port = pages.free_port()
     settings = (f"http.port={port}", f"kafka.connect_timeout_s={CONNECT_TIMEOUT_S}")
     with deployment.serve(*settings) as serve:
         serve.wait_ready()

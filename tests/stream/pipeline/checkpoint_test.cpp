@@ -10,6 +10,7 @@
 #include "kernels/base/failure.hpp"
 #include "kernels/window/segment.hpp"
 #include "stream/pipeline/checkpointer.hpp"
+#include "stream/pipeline/engine.hpp"
 #include "tests/features/stream_builder.hpp"
 
 namespace tidemark::test {
@@ -31,6 +32,8 @@ features:
 Config config_in(const fs::path& folder) {
   Config config;
   config.merchants_max = 500;
+  config.payers_max = 1;
+  config.dead_letters_of_last = 300;
   config.dedup_events_max = 100'000;
   config.dedup_horizon_ms = 48LL * 3'600'000;
   config.zone = "UTC";
@@ -53,11 +56,7 @@ class Stand {
   explicit Stand(const Config& config)
       : config_(config), plan(FeaturePlan::parse(spec, "s")), lane(make_lane()) {}
 
-  std::unique_ptr<Lane> make_lane() const {
-    const MerchantTableOptions options{config_.merchants_max, config_.dedup_events_max,
-                                       config_.dedup_horizon_ms, config_.zone};
-    return std::make_unique<Lane>(3, plan, options, 1, std::chrono::milliseconds(0));
-  }
+  std::unique_ptr<Lane> make_lane() const { return tidemark::make_lane(config_, plan, 3); }
 
   void run(const EventBatch& all, std::size_t first, std::size_t count) {
     EventBatch rows;
@@ -70,6 +69,7 @@ class Stand {
       if (rows.outcome[row] == Outcome::scored) matrix_row[row] = scored++;
       if (rows.slot[row] != no_slot) lane->touch(rows.slot[row]);
       lane->counts[static_cast<std::size_t>(rows.source[row])].add(rows.outcome[row]);
+      lane->dead_letters.add(row % 3 == 0);
     }
     Segments segments;
     make_segmenter(Backend::cpu)->run(rows.slot, lane->table.size(), segments);

@@ -54,6 +54,8 @@ TEST_F(ConfigTest, AnUnknownSettingIsNamedWithItsLine) {
 TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(error_of("threads: many\n"), HasSubstr("threads: expected a whole number"));
   EXPECT_THAT(error_of("batch: {events_max: 0}\n"), HasSubstr("batch.events_max: 0 is outside"));
+  EXPECT_THAT(error_of("dead_letters: {of_last: 0}\n"),
+              HasSubstr("dead_letters.of_last: 0 is outside"));
   EXPECT_THAT(error_of("batch: 5\n"), HasSubstr("batch: expected a mapping"));
   EXPECT_THAT(error_of("time: {zone: Mars/Base}\n"), HasSubstr(":3:14: time.zone: 'Mars/Base'"));
   EXPECT_THAT(error_of("", {"features.spec="}), HasSubstr("features.spec: expected a file"));
