@@ -136,17 +136,23 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
       {"queued.max.messages.kbytes", group ? "262144" : "16384"},
   };
   if (!group) return all;
+  all.push_back({"group.id", settings.group_id, true});
+  // A member that recovers from the log's start polls seldom.
+  all.push_back({"max.poll.interval.ms", "3600000"});
+  if (settings.assignment == Assignment::consumer) {
+    all.push_back({"group.protocol", "consumer", true});
+    // The broker keeps a dead static member's place and refuses the one that comes back, so members
+    // have no instance id there; their client id tells whether another instance lives.
+    all.push_back({"client.id", settings.transactional_id, true});
+    return all;
+  }
   const Property members[] = {
-      {"group.id", settings.group_id, true},
       {"group.protocol", "classic", true},
-      // One owner for all sources of a partition number: range gives that, no sticky one does.
-      {"partition.assignment.strategy", "range", true},
+      {"partition.assignment.strategy", "cooperative-sticky", true},
       // Who is in the group under it tells whether another instance lives: see fence.hpp.
       {"group.instance.id", settings.transactional_id, true},
       {"session.timeout.ms", "6000"},
       {"heartbeat.interval.ms", "1500"},
-      // A member that recovers from the log's start polls seldom.
-      {"max.poll.interval.ms", "3600000"},
   };
   all.insert(all.end(), std::begin(members), std::end(members));
   return all;
@@ -212,7 +218,9 @@ bool concerns(ClientKind kind, const std::string& name) {
 const char* setting_of(const std::string& property) {
   if (property == "bootstrap.servers") return "kafka.bootstrap_servers";
   if (property == "group.id") return "kafka.group_id";
-  if (property == "transactional.id" || property == "group.instance.id") {
+  if (property == "group.protocol") return "kafka.assignment";
+  if (property == "transactional.id" || property == "group.instance.id" ||
+      property == "client.id") {
     return "kafka.transactional_id";
   }
   return nullptr;

@@ -1,6 +1,5 @@
-// The group member. Rebalances are served inside poll: an assignment is answered at once with an
-// empty one, so that the member is stable while the caller recovers, and partitions are fetched
-// only after start(); a revocation is answered by unassign(), so that the caller can commit first.
+// What the member delivers: records, ends of partitions, errors, committed offsets. Whose the
+// partitions are is settled in membership.cpp.
 #include "stream/kafka/consumer.hpp"
 
 #include <fmt/format.h>
@@ -8,16 +7,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <set>
+#include <array>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
 #include "stream/kafka/errors.hpp"
-#include "stream/kafka/fence.hpp"
 #include "stream/kafka/messages.hpp"
 #include "stream/kafka/wait.hpp"
 
@@ -26,112 +22,26 @@ namespace tidemark {
 using kafka::PartitionList;
 using kafka::Wait;
 
-namespace {
-
-PartitionList list_of(const std::vector<std::pair<std::string, int>>& partitions) {
-  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const auto& [topic, partition] : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
-  }
-  return list;
-}
-
-/// Of all partitions: the numbers, ascending, once each.
-std::vector<int> numbers_of(const std::set<std::pair<int, int>>& held) {
-  std::vector<int> numbers;
-  for (const auto& [partition, source] : held) {
-    if (numbers.empty() || numbers.back() != partition) numbers.push_back(partition);
-  }
-  return numbers;
-}
-
-}  // namespace
-
 GroupConsumer::Impl::Impl(const KafkaSettings& given) : settings(given) {
+  for (const Source source : keyed_sources) {
+    if (!settings.input(source).empty()) inputs.push_back(source);
+  }
   watch.owner = this;
   client = make_member();
   queue.reset(rd_kafka_queue_get_consumer(client.get()));
 }
 
-kafka::ClientHandle GroupConsumer::Impl::make_member() {
-  kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::group_consumer, watch);
-  rd_kafka_conf_set_rebalance_cb(
-      conf.get(), [](rd_kafka_t* rk, rd_kafka_resp_err_t error,
-                     rd_kafka_topic_partition_list_t* partitions, void* opaque) {
-        auto* self = static_cast<Impl*>(static_cast<kafka::ClientWatch*>(opaque)->owner);
-        self->rebalance(rk, error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, partitions);
-      });
-  kafka::ClientHandle made = kafka::make_client(std::move(conf), kafka::ClientKind::group_consumer);
-  rd_kafka_poll_set_consumer(made.get());
-  return made;
-}
-
-void GroupConsumer::Impl::rebalance(rd_kafka_s* rk, bool assign,
-                                    const rd_kafka_topic_partition_list_s* partitions) {
-  if (assign) {
-    was_member = true;
-    for (int i = 0; i < partitions->cnt; ++i) {
-      const rd_kafka_topic_partition_t& p = partitions->elems[i];
-      if (const auto source = source_of(p.topic)) {
-        held.emplace(p.partition, static_cast<int>(*source));
-      }
-    }
-    pending.assigned = numbers_of(held);
-    const PartitionList none = list_of({});
-    rd_kafka_assign(rk, none.get());
-    return;
-  }
-  const bool known_to_caller = pending.assigned.empty() && !held.empty();
-  const bool lost = rd_kafka_assignment_lost(rk) != 0;
-  if (!known_to_caller || closing) {
-    pending.assigned.clear();
-    forget_all();
-    rd_kafka_assign(rk, nullptr);
-    return;
-  }
-  pending.revoked = numbers_of(held);
-  pending.lost = pending.lost || lost;
-}
-
-void GroupConsumer::Impl::forget_all() {
-  held.clear();
-  started.clear();
-  paused.clear();
-  restart = false;
+kafka::PartitionList GroupConsumer::Impl::one(Source source, int partition) const {
+  PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), settings.input(source).c_str(), partition);
+  return list;
 }
 
 std::optional<Source> GroupConsumer::Impl::source_of(std::string_view topic) const {
-  for (const Source source : keyed_sources) {
+  for (const Source source : inputs) {
     if (settings.input(source) == topic) return source;
   }
   return std::nullopt;
-}
-
-/// One assign() for all partitions that run: fetchers start at explicit offsets, and whatever older
-/// fetches still bring is outdated and dropped by the client. The client keeps a pause beyond an
-/// assignment, so every partition is resumed first and paused again where the caller still wants
-/// it.
-void GroupConsumer::Impl::apply_starts() {
-  restart = false;
-  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(held.size())));
-  PartitionList stopped(rd_kafka_topic_partition_list_new(static_cast<int>(paused.size())));
-  for (const auto& [partition, source] : held) {
-    const auto next = started.find(partition);
-    if (next == started.end()) continue;
-    const std::string& topic = settings.input_topics[static_cast<std::size_t>(source)];
-    const std::int64_t offset = next->second[static_cast<std::size_t>(source)];
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
-        offset == offset_none ? RD_KAFKA_OFFSET_BEGINNING : offset;
-    if (paused.count({partition, source}) != 0) {
-      rd_kafka_topic_partition_list_add(stopped.get(), topic.c_str(), partition);
-    }
-  }
-  const rd_kafka_resp_err_t error = rd_kafka_assign(client.get(), list.get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw RunError(fmt::format("kafka: cannot start partitions: {}", rd_kafka_err2str(error)));
-  }
-  rd_kafka_resume_partitions(client.get(), list.get());
-  if (stopped->cnt > 0) rd_kafka_pause_partitions(client.get(), stopped.get());
 }
 
 void GroupConsumer::Impl::throw_if_fatal() {
@@ -139,63 +49,6 @@ void GroupConsumer::Impl::throw_if_fatal() {
   const rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client.get(), text.data(), text.size());
   if (fatal == RD_KAFKA_RESP_ERR_NO_ERROR) return;
   throw RunError(fmt::format("kafka consumer failed for good: {}", text.data()));
-}
-
-bool GroupConsumer::Impl::is_fenced() const {
-  return kafka::classify(rd_kafka_fatal_error(client.get(), nullptr, 0)) ==
-         kafka::ErrorClass::fenced;
-}
-
-void GroupConsumer::Impl::outlive_fence() {
-  if (another_instance_lives()) {
-    throw RunError(fmt::format(
-        "fenced: another instance uses group.instance.id '{}' (kafka.transactional_id) in group "
-        "'{}'; give every instance its own",
-        settings.transactional_id, settings.group_id));
-  }
-  spdlog::warn("kafka: no other instance uses '{}': joining group '{}' again",
-               settings.transactional_id, settings.group_id);
-  Polled told;
-  if (pending.assigned.empty()) told.revoked = numbers_of(held);
-  told.lost = !told.revoked.empty();
-  close_member();
-  kafka::ClientHandle made = make_member();
-  {
-    const std::lock_guard lock(client_mutex);
-    client = std::move(made);
-  }
-  queue.reset(rd_kafka_queue_get_consumer(client.get()));
-  closing = false;
-  pending = std::move(told);
-  subscribe();
-}
-
-kafka::GroupMetadata GroupConsumer::Impl::group_metadata() {
-  const std::lock_guard lock(client_mutex);
-  if (!client) return nullptr;
-  kafka::GroupMetadata metadata(rd_kafka_consumer_group_metadata(client.get()));
-  const bool member = rd_kafka_consumer_group_metadata_generation_id(metadata.get()) >= 0;
-  return member || !was_member ? std::move(metadata) : nullptr;
-}
-
-bool GroupConsumer::Impl::another_instance_lives() {
-  std::array<char, 32> session_ms{};
-  {
-    const std::lock_guard lock(client_mutex);
-    std::size_t size = session_ms.size();
-    if (client) {
-      rd_kafka_conf_get(rd_kafka_conf(client.get()), "session.timeout.ms", session_ms.data(),
-                        &size);
-    }
-  }
-  return kafka::another_instance_lives(
-      settings, std::chrono::milliseconds(std::atoi(session_ms.data())), [this] {
-        const std::lock_guard lock(client_mutex);
-        char* id = client ? rd_kafka_memberid(client.get()) : nullptr;
-        std::string own = id ? id : "";
-        if (id != nullptr) rd_kafka_mem_free(client.get(), id);
-        return own;
-      });
 }
 
 /// Errors that arrive in place of a record. Those of the transport mend themselves.
@@ -241,9 +94,9 @@ void GroupConsumer::Impl::sort_out(std::span<rd_kafka_message_s* const> got, Pol
       handle_error(*m);
       continue;
     }
-    const auto running = started.find(m->partition);
-    if (!source || running == started.end()) continue;
-    std::int64_t& next = running->second[static_cast<std::size_t>(*source)];
+    const auto place = started.find(m->partition);
+    if (!source || place == started.end()) continue;
+    std::int64_t& next = place->second[static_cast<std::size_t>(*source)];
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       next = m->offset;
       polled.ends.push_back({*source, m->partition, m->offset});
@@ -268,20 +121,13 @@ GroupConsumer::~GroupConsumer() {
   if (impl_->client) close();
 }
 
-void GroupConsumer::Impl::subscribe() {
-  std::vector<std::pair<std::string, int>> topics;
-  for (const Source source : keyed_sources) {
-    const std::string& topic = settings.input(source);
-    if (!topic.empty()) topics.emplace_back(topic, RD_KAFKA_PARTITION_UA);
-  }
-  const rd_kafka_resp_err_t error = rd_kafka_subscribe(client.get(), list_of(topics).get());
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw RunError(fmt::format("kafka: cannot subscribe: {}", rd_kafka_err2str(error)));
-  }
-}
-
 void GroupConsumer::subscribe() {
   impl_->subscribe();
+}
+
+void GroupConsumer::take(const std::vector<int>& partitions) {
+  impl_->held.insert(partitions.begin(), partitions.end());
+  impl_->pending.assigned = partitions;
 }
 
 GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_ms) {
@@ -293,7 +139,7 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
     polled.records = std::make_shared<RawBatch>();
     return polled;
   }
-  if (self.restart) self.apply_starts();
+  if (!self.restart.empty()) self.apply_starts();
   if (self.messages.size() < records_max) self.messages.resize(records_max);
   const ssize_t got =
       rd_kafka_consume_batch_queue(self.queue.get(), timeout_ms, self.messages.data(), records_max);
@@ -313,36 +159,27 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
 void GroupConsumer::start(int partition, const SourceOffsets& offsets) {
   impl_->started[partition] = offsets;
   std::erase_if(impl_->paused, [&](const auto& place) { return place.first == partition; });
-  impl_->restart = true;
+  impl_->restart.insert(partition);
 }
 
-void GroupConsumer::unassign(const std::vector<int>&) {
-  // `range` revokes everything at once; what comes back is assigned anew.
-  impl_->forget_all();
-  rd_kafka_assign(impl_->client.get(), nullptr);
+void GroupConsumer::unassign(const std::vector<int>& revoked) {
+  impl_->release(revoked);
 }
 
 void GroupConsumer::pause(Source source, int partition) {
   if (!impl_->paused.insert({partition, static_cast<int>(source)}).second) return;
-  if (impl_->restart || impl_->started.count(partition) == 0) return;  // apply_starts() does it
-  const PartitionList one = list_of({{impl_->settings.input(source), partition}});
-  rd_kafka_pause_partitions(impl_->client.get(), one.get());
+  if (!impl_->is_fetched(partition)) return;  // apply_starts() does it
+  rd_kafka_pause_partitions(impl_->client.get(), impl_->one(source, partition).get());
 }
 
 void GroupConsumer::resume(Source source, int partition) {
   if (impl_->paused.erase({partition, static_cast<int>(source)}) == 0) return;
-  if (impl_->restart || impl_->started.count(partition) == 0) return;
-  const PartitionList one = list_of({{impl_->settings.input(source), partition}});
-  rd_kafka_resume_partitions(impl_->client.get(), one.get());
+  if (!impl_->is_fetched(partition)) return;
+  rd_kafka_resume_partitions(impl_->client.get(), impl_->one(source, partition).get());
 }
 
 SourceOffsets GroupConsumer::committed(int partition) {
-  std::vector<std::pair<std::string, int>> wanted;
-  for (const Source source : keyed_sources) {
-    const std::string& topic = impl_->settings.input(source);
-    if (!topic.empty()) wanted.emplace_back(topic, partition);
-  }
-  const PartitionList list = list_of(wanted);
+  const PartitionList list = impl_->list_of({partition});
   const std::string what = fmt::format("kafka: the committed offsets of group '{}' cannot be read",
                                        impl_->settings.group_id);
   Wait wait(impl_->settings, impl_->watch);
@@ -372,16 +209,6 @@ SourceOffsets GroupConsumer::committed(int partition) {
 
 std::int64_t GroupConsumer::committed(Source source, int partition) {
   return committed(partition)[static_cast<std::size_t>(source)];
-}
-
-void GroupConsumer::Impl::close_member() {
-  closing = true;
-  rd_kafka_assign(client.get(), nullptr);
-  forget_all();
-  rd_kafka_consumer_close(client.get());
-  queue.reset();
-  const std::lock_guard lock(client_mutex);
-  client.reset();
 }
 
 void GroupConsumer::close() {

@@ -1,5 +1,6 @@
-// GroupConsumer: this instance's member of the consumer group. It reads the five keyed topics and
-// tells the caller what it was given, what was taken away and where a partition ends. One thread
+// GroupConsumer: this instance's member of the consumer group, or its share without one. It reads
+// the five keyed topics and tells the caller what it was given, what was taken away and where a
+// partition ends. One thread
 // uses it, while a sink may commit for it on another. It neither recovers state nor commits:
 // offsets travel in the sink's transaction.
 #pragma once
@@ -30,7 +31,8 @@ struct EndOfPartition {
 class GroupConsumer {
  public:
   /// What one poll brought. A rebalance arrives as `revoked`, `assigned` or both, in that order of
-  /// meaning: the revoked partitions belong to nobody else until unassign() is called.
+  /// meaning, and names what changed: other partitions go on meanwhile. The revoked ones belong to
+  /// nobody else until unassign() is called.
   struct Polled {
     std::shared_ptr<RawBatch> records;  // never null, may be empty
     std::vector<EndOfPartition> ends;   // positions after the records of the same poll
@@ -46,6 +48,10 @@ class GroupConsumer {
 
   /// Joins the group. Call after the sink's init(), which settles what a dead predecessor left.
   void subscribe();
+
+  /// Instead of the group: these partitions are ours, and who else has them is not looked for.
+  /// Their committed offsets are the group's all the same.
+  void take(const std::vector<int>& partitions);
 
   /// Up to `records_max` records, waiting at most `timeout_ms` for that many. Also the heartbeat of
   /// the membership: call it at least once in max.poll.interval.ms, in recovery too. Within one

@@ -35,8 +35,14 @@ struct GroupConsumer::Impl {
   bool another_instance_lives();
 
   void rebalance(rd_kafka_s* rk, bool assign, const rd_kafka_topic_partition_list_s* partitions);
+  void release(const std::vector<int>& partitions);
   void apply_starts();
-  void forget_all();
+  /// All sources of these partition numbers.
+  kafka::PartitionList list_of(const std::vector<int>& partitions) const;
+  kafka::PartitionList one(Source source, int partition) const;
+  bool is_fetched(int partition) const {
+    return running.count(partition) != 0 && restart.count(partition) == 0;
+  }
   void throw_if_fatal();
   void handle_error(const rd_kafka_message_s& message);
   void sort_out(std::span<rd_kafka_message_s* const> messages, Polled& polled);
@@ -48,11 +54,13 @@ struct GroupConsumer::Impl {
   kafka::ClientHandle client;
   kafka::QueueHandle queue;
   std::atomic<bool> was_member{false};
-  std::set<std::pair<int, int>> held;    // (partition, source) given to us
+  std::vector<Source> inputs;            // those with a topic; the first is shared out by the group
+  std::set<int> held;                    // partition numbers given to us
+  std::set<int> running;                 // those that the client fetches
   std::map<int, SourceOffsets> started;  // partition -> where the next record will be
   std::set<std::pair<int, int>> paused;  // (partition, source)
   Polled pending;                        // rebalances not yet told to the caller
-  bool restart = false;                  // starts not yet applied
+  std::set<int> restart;                 // starts not yet applied
   bool closing = false;
   std::vector<rd_kafka_message_s*> messages, kept;
   std::vector<Source> sources;

@@ -31,13 +31,16 @@ struct Free {
 using Event = std::unique_ptr<rd_kafka_event_t, Free>;
 using Options = std::unique_ptr<rd_kafka_AdminOptions_t, Free>;
 
-/// The member that holds `instance` in a described group; empty where there is none.
+/// The member that has our name in a described group; empty where there is none.
 std::string holder_in(const rd_kafka_ConsumerGroupDescription_t* group,
-                      const std::string& instance) {
+                      const KafkaSettings& settings) {
+  const auto name_of = settings.assignment == Assignment::consumer
+                           ? rd_kafka_MemberDescription_client_id
+                           : rd_kafka_MemberDescription_group_instance_id;
   for (std::size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(group); ++i) {
     const auto* member = rd_kafka_ConsumerGroupDescription_member(group, i);
-    const char* its_instance = rd_kafka_MemberDescription_group_instance_id(member);
-    if (its_instance != nullptr && its_instance == instance) {
+    const char* name = name_of(member);
+    if (name != nullptr && name == settings.transactional_id) {
       return rd_kafka_MemberDescription_consumer_id(member);
     }
   }
@@ -85,7 +88,7 @@ class GroupWatch {
       const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
       if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
     }
-    found = holder_in(groups[0], settings_.transactional_id);
+    found = holder_in(groups[0], settings_);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   }
 

@@ -19,6 +19,13 @@ inline constexpr std::array<Source, 5> keyed_sources = {
 /// control.v1 has one partition.
 inline constexpr int control_partition = 0;
 
+/// How instances share the partitions.
+enum class Assignment {
+  classic,   // a consumer group, cooperative-sticky, static members
+  consumer,  // a consumer group of KIP-848; brokers from 4.0 on
+  manual,    // partition p is that of instance p mod instances
+};
+
 struct KafkaSettings {
   std::string bootstrap_servers, group_id, transactional_id;
   int connect_timeout_s = 30;
@@ -32,6 +39,8 @@ struct KafkaSettings {
   std::array<std::string, source_count> input_topics;
   std::array<std::string, output_topic_count> output_topics;
   bool latency_profile = false;
+  Assignment assignment = Assignment::classic;
+  int ordinal = 0, instances = 1;  // of a manual assignment
 
   const std::string& input(Source source) const {
     return input_topics[static_cast<std::size_t>(source)];

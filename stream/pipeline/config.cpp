@@ -76,6 +76,28 @@ void read_batching(YamlMap& root, Config& config) {
   merge.done();
 }
 
+void read_assignment(YamlMap& map, KafkaSettings& kafka) {
+  const std::string name = map.text("assignment", "classic");
+  if (name == "classic") {
+    kafka.assignment = Assignment::classic;
+  } else if (name == "consumer") {
+    kafka.assignment = Assignment::consumer;
+  } else if (name == "manual") {
+    kafka.assignment = Assignment::manual;
+  } else {
+    map.fail("assignment", "expected classic, consumer or manual, got '" + name + "'");
+  }
+  kafka.instances = static_cast<int>(map.integer("instances", 1, 1, 100'000));
+  kafka.ordinal = static_cast<int>(map.integer("ordinal", 0, 0, 100'000));
+  if (kafka.assignment != Assignment::manual && (kafka.instances > 1 || kafka.ordinal > 0)) {
+    map.fail("instances", "a group shares out its partitions itself; it is for assignment: manual");
+  }
+  if (kafka.ordinal >= kafka.instances) {
+    map.fail("ordinal", "expected 0 to instances - 1 = " + std::to_string(kafka.instances - 1) +
+                            ", got " + std::to_string(kafka.ordinal));
+  }
+}
+
 void read_kafka(YamlMap& root, Config& config) {
   KafkaSettings& kafka = config.kafka;
   YamlMap map = root.map("kafka");
@@ -83,6 +105,7 @@ void read_kafka(YamlMap& root, Config& config) {
   kafka.group_id = map.text("group_id", "tidemark");
   kafka.transactional_id = map.text("transactional_id", "tidemark-0");
   kafka.connect_timeout_s = static_cast<int>(map.integer("connect_timeout_s", 30, 1, 3'600));
+  read_assignment(map, kafka);
   kafka.latency_profile = config.profile == "latency";
   YamlMap client = map.map("client");
   for (const std::string& key : client.keys()) kafka.client[key] = client.text(key);

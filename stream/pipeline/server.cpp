@@ -2,6 +2,7 @@
 #include "stream/pipeline/server.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -38,6 +39,18 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
   out.bytes += bytes;
 }
 
+/// Of a manual assignment. Throws UsageError where there is none for this instance.
+std::vector<int> own_partitions(const KafkaSettings& kafka, int partitions) {
+  if (kafka.instances > partitions) {
+    throw UsageError(
+        fmt::format("kafka.instances: {} are more than the {} partitions of the inputs",
+                    kafka.instances, partitions));
+  }
+  std::vector<int> own;
+  for (int p = kafka.ordinal; p < partitions; p += kafka.instances) own.push_back(p);
+  return own;
+}
+
 /// As text, where there is one: "payments.v1 [3] at offset 12: bad_amount: amount: expected ..."
 std::string last_dead_letter(const std::vector<OutputBatch>& batches, const KafkaSettings& kafka) {
   for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
@@ -71,6 +84,8 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
 Server::~Server() = default;
 
 void Server::start() {
+  const bool by_hand = kafka_.assignment == Assignment::manual;
+  const std::vector<int> own = by_hand ? own_partitions(kafka_, partitions_) : std::vector<int>();
   sink_.init();  // before the group: it settles what a dead predecessor left open
   readers_ = std::make_unique<ReaderClient>(kafka_);
   if (!config_.kafka.input(Source::control).empty()) {
@@ -84,7 +99,11 @@ void Server::start() {
     checkpoints_.emplace(config_, releases_.current().plan);
   }
   committer_ = std::make_unique<Committer>(sink_, consumer_);
-  consumer_.subscribe();
+  if (by_hand) {
+    consumer_.take(own);
+  } else {
+    consumer_.subscribe();
+  }
   spdlog::info("serving release {} on {} with {} threads", releases_.current().release.fingerprint,
                name_of(backend_), config_.threads);
 }
@@ -106,6 +125,7 @@ void Server::round() {
 }
 
 void Server::take_assignment(const std::vector<int>& partitions) {
+  spdlog::info("partitions taken: {}", fmt::join(partitions, ", "));
   // Commits on their way must land first: recovery starts from what is committed.
   if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
@@ -156,6 +176,8 @@ void Server::recover(int partition) {
 }
 
 void Server::give_up(const GroupConsumer::Polled& polled) {
+  spdlog::info("partitions {}: {}", polled.lost ? "lost" : "given up",
+               fmt::join(polled.revoked, ", "));
   observer_.set_ready(false);
   if (polled.lost) {
     for (const int partition : polled.revoked) drop_lane(partition);
@@ -169,6 +191,7 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
   for (const int partition : polled.revoked) drop_lane(partition);
   consumer_.unassign(polled.revoked);
   if (!committed) rebuild(committer_->abort_reason());
+  observer_.set_ready(!lanes_.empty());
 }
 
 void Server::take_in(const GroupConsumer::Polled& polled) {

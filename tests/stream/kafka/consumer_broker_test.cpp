@@ -30,7 +30,9 @@ std::vector<PlainRecord> numbered(int from, int to, int partition) {
 
 /// A member that remembers what it was told, and serves rebalances as the engine would.
 struct Member {
-  explicit Member(const KafkaSettings& settings) : consumer(settings) { consumer.subscribe(); }
+  explicit Member(const KafkaSettings& settings) : consumer(settings) {
+    if (settings.assignment != Assignment::manual) consumer.subscribe();
+  }
 
   void poll(int timeout_ms = 20) {
     GroupConsumer::Polled polled = consumer.poll(1000, timeout_ms);
@@ -43,9 +45,9 @@ struct Member {
       lost = polled.lost;
       ++revocations;
       consumer.unassign(polled.revoked);
-      partitions.clear();
+      for (const int p : polled.revoked) std::erase(partitions, p);
     }
-    if (!polled.assigned.empty()) partitions = polled.assigned;
+    partitions.insert(partitions.end(), polled.assigned.begin(), polled.assigned.end());
     batches.push_back(std::move(polled.records));
   }
 
@@ -292,6 +294,103 @@ TEST(BrokerConsumer, TwoMembersShareAndTheSourcesOfAPartitionStayTogether) {
   std::set<int> all(first.partitions.begin(), first.partitions.end());
   all.insert(second.partitions.begin(), second.partitions.end());
   EXPECT_EQ(all.size(), 4U);
+}
+
+TEST(BrokerConsumer, ANewMemberDoesNotDisturbWhatStays) {
+  BROKER_OR_SKIP();
+  const KafkaSettings settings = made_settings("undisturbed", 4);
+  for (int p = 0; p < 4; ++p) {
+    write_plain(settings.input(Source::payments), numbered(0, 100, p));
+    write_plain(settings.input(Source::signals), numbered(0, 10, p));
+  }
+  Member first(settings);
+  ASSERT_TRUE(first.assigned());
+  for (const int p : first.partitions) first.consumer.start(p, from_beginning());
+  ASSERT_TRUE(first.until([&] { return first.ends.size() == 20; }));
+  KafkaSettings other = settings;
+  other.transactional_id += "-other";
+  Member second(other);
+  ASSERT_TRUE(poll_until(
+      [&] {
+        first.poll(10);
+        second.poll(10);
+      },
+      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; }));
+  EXPECT_EQ(first.revocations, 1);
+  for (int p = 0; p < 4; ++p) {
+    write_plain(settings.input(Source::payments), numbered(100, 110, p));
+    write_plain(settings.input(Source::signals), numbered(10, 15, p));
+  }
+  // What stayed was never started again, and nothing of it comes twice.
+  const auto got = [&](int p) {
+    return first.seen[{Source::payments, p}].size() + first.seen[{Source::signals, p}].size();
+  };
+  ASSERT_TRUE(first.until(
+      [&] { return got(first.partitions[0]) == 125 && got(first.partitions[1]) == 125; }));
+  for (int i = 0; i < 20; ++i) first.poll();
+  EXPECT_EQ(got(0) + got(1) + got(2) + got(3), 2U * 125 + 2U * 110);
+}
+
+TEST(BrokerConsumer, MembersOfTheNewProtocolShareToo) {
+  BROKER_OR_SKIP();
+  KafkaSettings settings = made_settings("newer", 4);
+  settings.assignment = Assignment::consumer;
+  for (int p = 0; p < 4; ++p) write_plain(settings.input(Source::payments), numbered(0, 20, p));
+  Member first(settings);
+  ASSERT_TRUE(first.assigned());
+  ASSERT_TRUE(first.until([&] { return first.partitions.size() == 4; }));
+  for (const int p : first.partitions) first.consumer.start(p, from_beginning());
+  ASSERT_TRUE(first.until([&] { return first.ends.size() == 20; }));
+  TransactionalSink sink(settings);
+  sink.init();
+  sink.produce(output(OutputTopic::verdicts, "k", "v"));
+  const InputPosition position{Source::payments, 3, 20};
+  ASSERT_TRUE(sink.commit({&position, 1}, first.consumer).committed());
+  KafkaSettings other = settings;
+  other.transactional_id += "-other";
+  Member second(other);
+  ASSERT_TRUE(poll_until(
+      [&] {
+        first.poll(10);
+        second.poll(10);
+      },
+      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; }));
+  EXPECT_EQ(second.consumer.committed(Source::payments, 3), 20);
+  EXPECT_FALSE(first.lost);
+}
+
+TEST(BrokerConsumer, WhatIsTakenByHandNeedsNoGroup) {
+  BROKER_OR_SKIP();
+  KafkaSettings settings = made_settings("by-hand", 4);
+  settings.assignment = Assignment::manual;
+  for (int p = 0; p < 4; ++p) write_plain(settings.input(Source::payments), numbered(0, 20, p));
+  TransactionalSink sink(settings);
+  sink.init();
+  {
+    Member member(settings);
+    member.consumer.take({1, 3});
+    ASSERT_TRUE(member.assigned());
+    EXPECT_EQ(member.partitions, (std::vector<int>{1, 3}));
+    for (const int p : member.partitions) member.consumer.start(p, from_beginning());
+    ASSERT_TRUE(member.until([&] { return member.ends.size() == 10; }));
+    EXPECT_EQ(member.seen.size(), 2U);
+    sink.produce(output(OutputTopic::verdicts, "k", "v"));
+    const InputPosition position{Source::payments, 3, 7};
+    ASSERT_TRUE(sink.commit({&position, 1}, member.consumer).committed());
+  }
+  Member again(settings);
+  again.consumer.take({3});
+  EXPECT_EQ(again.consumer.committed(Source::payments, 3), 7);
+  // Whoever has the same transactional id last has it alone.
+  TransactionalSink later(settings);
+  later.init();
+  sink.produce(output(OutputTopic::verdicts, "k", "w"));
+  const InputPosition position{Source::payments, 3, 8};
+  EXPECT_THAT(([&] {
+                sink.commit({&position, 1}, again.consumer);
+              }),
+              ThrowsMessage<RunError>(HasSubstr("fenced: another instance uses transactional id")));
+  EXPECT_EQ(again.consumer.committed(Source::payments, 3), 7);
 }
 
 TEST(BrokerConsumer, AMemberThatComesBackInTimeKeepsItsPartitions) {

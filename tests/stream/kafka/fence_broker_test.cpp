@@ -27,9 +27,9 @@ struct Member {
       ++revocations;
       lost = polled.lost;
       consumer.unassign(polled.revoked);
-      partitions.clear();
+      for (const int p : polled.revoked) std::erase(partitions, p);
     }
-    if (!polled.assigned.empty()) partitions = polled.assigned;
+    partitions.insert(partitions.end(), polled.assigned.begin(), polled.assigned.end());
   }
   bool assigned() {
     return poll_until([this] { poll(); }, [this] { return !partitions.empty(); });

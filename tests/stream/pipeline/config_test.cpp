@@ -56,6 +56,11 @@ TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(error_of("batch: {events_max: 0}\n"), HasSubstr("batch.events_max: 0 is outside"));
   EXPECT_THAT(error_of("dead_letters: {of_last: 0}\n"),
               HasSubstr("dead_letters.of_last: 0 is outside"));
+  EXPECT_THAT(error_of("kafka: {assignment: sticky}\n"),
+              HasSubstr("kafka.assignment: expected classic, consumer or manual, got 'sticky'"));
+  EXPECT_THAT(error_of("kafka: {instances: 2}\n"), HasSubstr("kafka.instances: a group shares"));
+  EXPECT_THAT(error_of("kafka: {assignment: manual, instances: 2, ordinal: 2}\n"),
+              HasSubstr("kafka.ordinal: expected 0 to instances - 1 = 1, got 2"));
   EXPECT_THAT(error_of("batch: 5\n"), HasSubstr("batch: expected a mapping"));
   EXPECT_THAT(error_of("time: {zone: Mars/Base}\n"), HasSubstr(":3:14: time.zone: 'Mars/Base'"));
   EXPECT_THAT(error_of("", {"features.spec="}), HasSubstr("features.spec: expected a file"));

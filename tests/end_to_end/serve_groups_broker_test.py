@@ -1,0 +1,123 @@
+# Instances that share the partitions, in each of the three ways, and one that goes: its partitions
+# go on elsewhere, the others are not disturbed, and a read_committed consumer sees the bytes of a
+# run of one instance that nobody disturbed.
+import re
+import time
+
+import pytest
+from support import kafka, outputs, program
+
+SMALL_STEPS = (
+    "batch.events_max=50", "transaction.events_max=100", "transaction.ms_max=20",
+    "checkpoint.interval_s=1",
+)  # fmt: skip
+COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
+# A session of 6 s, the broker's look for members that are overdue, and the recovery.
+TAKEOVER_S = 10
+
+
+@pytest.fixture(scope="module")
+def whole(broker, small_scene, tmp_path_factory):
+    deployment = kafka.Deployment(broker, tmp_path_factory.mktemp("whole"), "groups-", "whole-")
+    deployment.create_topics()
+    deployment.load(small_scene.inputs)
+    with deployment.serve() as serve:
+        serve.wait_caught_up()
+        serve.finish()
+    return deployment.outputs(*COMPARED)
+
+
+@pytest.fixture
+def deployment(broker, whole, tmp_path, request):
+    made = kafka.Deployment(broker, tmp_path, "groups-", f"{request.node.name.split('_')[1]}-")
+    made.create_topics()
+    return made
+
+
+def assert_same_as(whole, deployment):
+    found = deployment.outputs(*COMPARED)
+    for name in ("verdicts", "limits", "alerts"):
+        for partition, (ours, theirs) in enumerate(zip(found[name], whole[name], strict=True)):
+            outputs.assert_same(
+                [m.value() for m in ours], [m.value() for m in theirs],
+                f"{name}, partition {partition}",
+            )  # fmt: skip
+    for name in outputs.LETTERS:
+        assert kafka.letters(found[name]) == kafka.letters(whole[name])
+    program.run_well("verify", "--config", deployment.config, *deployment.settings())
+
+
+def second(deployment, *more, crash_at=None):
+    other = f"kafka.transactional_id=id-{deployment.group}-second"
+    return deployment.serve(*SMALL_STEPS, other, *more, crash_at=crash_at)
+
+
+def partitions(serve, event):
+    """All partition numbers that serve's log names behind `event`, in order."""
+    lines = re.findall(rf"partitions {event}: ([\d, ]+)", serve.words())
+    return [int(number) for line in lines for number in line.split(",")]
+
+
+def wait_partitions(serve, event, least=1):
+    deadline = time.monotonic() + 60
+    while len(partitions(serve, event)) < least:
+        serve.check()
+        assert time.monotonic() < deadline, serve.words()
+        time.sleep(0.05)
+    return partitions(serve, event)
+
+
+def test_classic_group_takes_over_from_the_dead(deployment, whole):
+    with deployment.serve(*SMALL_STEPS) as first:
+        assert sorted(wait_partitions(first, "taken", kafka.PARTITIONS)) == list(range(8))
+        with second(deployment, crash_at="committed:3") as other:
+            moved = wait_partitions(other, "taken")
+            assert other.dies()
+        died = time.monotonic()
+        assert wait_partitions(first, "given up") == moved and len(moved) == 4
+        came_back = wait_partitions(first, "taken", kafka.PARTITIONS + len(moved))
+        assert sorted(came_back[kafka.PARTITIONS :]) == sorted(moved)
+        assert time.monotonic() - died < TAKEOVER_S
+        first.wait_caught_up()
+        first.finish()
+    assert_same_as(whole, deployment)
+
+
+def test_consumer_protocol_hands_over_and_back(deployment, whole):
+    mode = "kafka.assignment=consumer"
+    with deployment.serve(*SMALL_STEPS, mode) as first:
+        wait_partitions(first, "taken", kafka.PARTITIONS)
+        with second(deployment, mode) as other:
+            moved = wait_partitions(other, "taken", 4)
+            other.finish()
+        came_back = wait_partitions(first, "taken", kafka.PARTITIONS + len(moved))
+        assert sorted(came_back[-len(moved) :]) == sorted(moved)
+        first.wait_caught_up()
+        first.finish()
+    assert_same_as(whole, deployment)
+
+
+def test_manual_shares_stay_with_their_instances(deployment, whole):
+    def ordinal(number):
+        return ("kafka.assignment=manual", "kafka.instances=2", f"kafka.ordinal={number}")
+
+    with deployment.serve(*SMALL_STEPS, *ordinal(0)) as first:
+        with second(deployment, *ordinal(1), crash_at="offsets-sent:3") as other:
+            assert wait_partitions(other, "taken") == [1, 3, 5, 7]
+            assert other.dies()
+        with second(deployment, *ordinal(1)) as again:
+            again.wait_caught_up()
+            assert "partitions given up" not in again.words()
+            again.finish()
+        assert wait_partitions(first, "taken") == [0, 2, 4, 6]
+        first.wait_caught_up()
+        first.finish()
+    assert_same_as(whole, deployment)
+
+
+def test_manual_shares_are_checked(deployment):
+    line = program.fails(
+        2, "serve", "--config", deployment.config,
+        *deployment.settings("kafka.assignment=manual", "kafka.instances=9"),
+    )  # fmt: skip
+    assert "kafka.instances: 9 are more than the 8 partitions" in line
