@@ -60,6 +60,9 @@ void print_table(const PartitionReport& report) {
   }
   fmt::print("  {} limits, {} alerts, {} records not yet decided\n", report.limits, report.alerts,
              report.undecided);
+  if (report.repeated > 0) {
+    fmt::print("  {} outputs repeated with the same bytes\n", report.repeated);
+  }
   for (const std::string& what : report.findings.kept()) fmt::print("  WRONG {}\n", what);
   if (report.findings.count() > report.findings.kept().size()) {
     fmt::print("  and {} more\n", report.findings.count() - report.findings.kept().size());

@@ -159,12 +159,9 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
 }
 
 std::vector<Property> producer_properties(const KafkaSettings& settings) {
-  return {
-      {"transactional.id", settings.transactional_id, true},
+  std::vector<Property> all = {
       {"enable.idempotence", "true", true},
       {"partitioner", "murmur2_random", true},
-      // An abandoned transaction hides everything behind it from readers for so long.
-      {"transaction.timeout.ms", "20000"},
       {"compression.codec", "lz4"},
       {"linger.ms", settings.latency_profile ? "0" : "5"},
       {"queue.buffering.max.messages", "1000000"},
@@ -176,6 +173,11 @@ std::vector<Property> producer_properties(const KafkaSettings& settings) {
       {"log.connection.close", "true"},
       {"log_level", "6"},
   };
+  if (settings.delivery == Delivery::at_least_once) return all;
+  all.push_back({"transactional.id", settings.transactional_id, true});
+  // An abandoned transaction hides everything behind it from readers for so long.
+  all.push_back({"transaction.timeout.ms", "20000"});
+  return all;
 }
 
 std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind) {

@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
@@ -209,6 +212,39 @@ SourceOffsets GroupConsumer::committed(int partition) {
 
 std::int64_t GroupConsumer::committed(Source source, int partition) {
   return committed(partition)[static_cast<std::size_t>(source)];
+}
+
+PartitionList GroupConsumer::Impl::list_at(std::span<const InputPosition> positions) const {
+  PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
+  for (const InputPosition& p : positions) {
+    if (p.source == Source::control) throw std::logic_error("control has no group offset");
+    rd_kafka_topic_partition_list_add(list.get(), settings.input(p.source).c_str(), p.partition)
+        ->offset = p.next_offset;
+  }
+  return list;
+}
+
+std::string GroupConsumer::commit(std::span<const InputPosition> positions) {
+  if (positions.empty()) return {};
+  Impl& self = *impl_;
+  const PartitionList list = self.list_at(positions);
+  constexpr std::chrono::milliseconds between{50};
+  Wait wait(self.settings, self.watch);
+  while (true) {
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    {
+      const std::lock_guard lock(self.client_mutex);
+      if (self.client) error = rd_kafka_commit(self.client.get(), list.get(), 0);
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (error == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS) {
+      std::this_thread::sleep_for(between);  // the group is settled in a moment
+    } else if (kafka::classify(error) == kafka::ErrorClass::away) {
+      wait.after(error, "kafka: offsets cannot be committed");
+    } else {
+      return fmt::format("committing offsets: {}", rd_kafka_err2str(error));
+    }
+  }
 }
 
 void GroupConsumer::close() {

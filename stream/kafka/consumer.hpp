@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/data/event.hpp"
@@ -26,6 +28,13 @@ struct EndOfPartition {
   Source source = Source::payments;
   int partition = 0;
   std::int64_t offset = 0;
+};
+
+/// Where a keyed source of a partition goes on after this transaction.
+struct InputPosition {
+  Source source = Source::payments;
+  int partition = 0;
+  std::int64_t next_offset = 0;
 };
 
 class GroupConsumer {
@@ -77,6 +86,10 @@ class GroupConsumer {
   /// Committed offsets of the group, from the broker; waits out transactions that are being ended.
   SourceOffsets committed(int partition);
   std::int64_t committed(Source source, int partition);
+
+  /// Commits these positions for the group outside a transaction; with none it does nothing. Any
+  /// thread. Gives the error where the brokers refuse them, and nothing where they took them.
+  std::string commit(std::span<const InputPosition> positions);
 
   /// Leaves the group's partitions to the next start of this instance (static membership).
   void close();

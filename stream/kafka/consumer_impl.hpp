@@ -39,6 +39,8 @@ struct GroupConsumer::Impl {
   void apply_starts();
   /// All sources of these partition numbers.
   kafka::PartitionList list_of(const std::vector<int>& partitions) const;
+  /// With the offset behind each. A position of `control` is a programming error.
+  kafka::PartitionList list_at(std::span<const InputPosition> positions) const;
   kafka::PartitionList one(Source source, int partition) const;
   bool is_fetched(int partition) const {
     return running.count(partition) != 0 && restart.count(partition) == 0;

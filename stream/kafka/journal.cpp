@@ -62,12 +62,16 @@ std::string to_json(const JournalRecord& record) {
   put_list(out, "duplicates", record.duplicates, [&](const JournalDuplicate& duplicate) {
     fmt::format_to(to, R"(["{}",{}])", name_of(duplicate.source), duplicate.offset);
   });
+  if (record.expected_offset >= 0) {
+    fmt::format_to(to, R"(,"expected_offset":{})", record.expected_offset);
+  }
   fmt::format_to(to, R"(,"state_hash":"{:016x}"}})", record.state_hash);
   return out;
 }
 
-void read_journal(ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
-                  const std::function<void(const JournalRecord&, std::int64_t offset)>& take) {
+std::int64_t read_journal(
+    ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
+    const std::function<void(const JournalRecord&, std::int64_t offset)>& take) {
   ReadRange range;
   range.topic = topic;
   range.partition = partition;
@@ -84,9 +88,10 @@ void read_journal(ReaderClient& client, const std::string& topic, int partition,
         throw RunError(fmt::format("{} [{}] at offset {}: not a journal record: {}", topic,
                                    partition, raw.offset, why));
       }
-      take(*record, raw.offset);
+      if (record->counts_at(raw.offset)) take(*record, raw.offset);
     }
   }
+  return range.until;
 }
 
 void read_journal(const KafkaSettings& settings, int partition,

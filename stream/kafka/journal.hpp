@@ -70,6 +70,12 @@ struct JournalRecord {
   JournalCounts counts;
   std::vector<JournalDuplicate> duplicates;
   std::uint64_t state_hash = 0;  // of the partition's state after this record
+  /// Where its writer, outside a transaction, wanted it to lie; -1 in a transaction. A record that
+  /// lies elsewhere was overtaken by another writer's and is none: its writer has started anew.
+  std::int64_t expected_offset = -1;
+  bool counts_at(std::int64_t offset) const {
+    return expected_offset < 0 || expected_offset == offset;
+  }
   bool operator==(const JournalRecord&) const = default;
 };
 
@@ -83,13 +89,14 @@ std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string*
 /// One line of JSON for people and scripts; state_hash as 16 hex digits.
 std::string to_json(const JournalRecord& record);
 
-/// All committed records of a partition's journal in order, one at a time, up to what was
+/// All records of a partition's journal that count, in order, one at a time, up to what was
 /// written at the call; transactions under way are waited for. `from` is an offset or
-/// log_beginning. Throws RunError for a record that does not decode, and when the log no longer
-/// reaches back to `from`.
+/// log_beginning. Gives where it ended. Throws RunError for a record that does not decode, and when
+/// the log no longer reaches back to `from`.
 void read_journal(const KafkaSettings& settings, int partition,
                   const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
-void read_journal(ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
-                  const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
+std::int64_t read_journal(
+    ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
+    const std::function<void(const JournalRecord&, std::int64_t offset)>& take);
 
 }  // namespace tidemark

@@ -1,7 +1,8 @@
-// The journal's bytes. Layout, version 1, all integers LEB128 unless said:
-//   u8 version | partition | release | per source: present, first, next - first
-//   runs: count, per run source, count, gap to the run before | ticks | controls | counts
-//   duplicates: count, per one source, offset - first (zigzag) | u64 LE state hash | u64 LE XXH3-64
+// The journal's bytes. Layout, all integers LEB128 unless said:
+//   u8 version | partition | release | in version 2 the expected offset | per source: present,
+//   first, next - first runs: count, per run source, count, gap to the run before | ticks |
+//   controls | counts duplicates: count, per one source, offset - first (zigzag) | u64 LE state
+//   hash | u64 LE XXH3-64
 // Most runs take three bytes. No pointers, no padding, one way to write a record.
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -17,7 +18,7 @@ namespace tidemark {
 
 namespace {
 
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t version = 1, version_with_offset = 2;
 constexpr std::size_t release_bytes_max = 64;
 
 /// What the journal reads beyond plain values.
@@ -149,7 +150,8 @@ JournalRecord decode(std::string_view bytes) {
   constexpr std::size_t checksum_bytes = 8;
   require_bytes(bytes.size() > checksum_bytes, "ends early");
   const std::string_view body = bytes.substr(0, bytes.size() - checksum_bytes);
-  require_bytes(static_cast<std::uint8_t>(body[0]) == version, "unknown version");
+  const auto written = static_cast<std::uint8_t>(body[0]);
+  require_bytes(written == version || written == version_with_offset, "unknown version");
   Cursor tail(bytes.substr(body.size()));
   require_bytes(tail.fixed<std::uint64_t>() == XXH3_64bits(body.data(), body.size()),
                 "wrong checksum");
@@ -160,6 +162,7 @@ JournalRecord decode(std::string_view bytes) {
   require_bytes(partition <= std::numeric_limits<std::int32_t>::max(), "partition is too large");
   record.partition = static_cast<std::int32_t>(partition);
   record.release = in.release();
+  if (written == version_with_offset) record.expected_offset = in.offset();
   read_ranges(in, record);
   std::uint64_t rows = 0;
   read_runs(in, record, rows);
@@ -174,9 +177,10 @@ JournalRecord decode(std::string_view bytes) {
 
 std::string encode_journal(const JournalRecord& record) {
   ByteWriter out;
-  out.byte(version);
+  out.byte(record.expected_offset < 0 ? version : version_with_offset);
   out.number(static_cast<std::uint32_t>(record.partition));
   out.text(record.release);
+  if (record.expected_offset >= 0) out.number(static_cast<std::uint64_t>(record.expected_offset));
   write_ranges(record, out);
   write_runs(record, out);
   std::uint64_t before = 0;

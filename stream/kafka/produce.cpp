@@ -68,9 +68,15 @@ int produce_record(rd_kafka_s* client, rd_kafka_topic_s* topic, const KafkaSetti
     const LetterHeaders& letter = batch.letters[static_cast<std::size_t>(record.letter)];
     return produce_letter(client, topic, settings.input(letter.source), letter, record, key, value);
   }
+  // The report carries it as a pointer; null stands for none.
+  void* const expected = reinterpret_cast<void*>(record.expected_offset + 1);
   const int sent = rd_kafka_produce(topic, record.partition, RD_KAFKA_MSG_F_COPY, value.data,
-                                    value.bytes, key.data, key.bytes, nullptr);
+                                    value.bytes, key.data, key.bytes, expected);
   return sent == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
+std::int64_t expected_offset_of(const rd_kafka_message_s& delivered) {
+  return reinterpret_cast<std::intptr_t>(delivered._private) - 1;
 }
 
 }  // namespace tidemark::kafka

@@ -19,6 +19,12 @@ inline constexpr std::array<Source, 5> keyed_sources = {
 /// control.v1 has one partition.
 inline constexpr int control_partition = 0;
 
+/// What a reader may see of an input record's outcome.
+enum class Delivery {
+  exactly_once,   // it once: outputs, journal and offsets are one transaction
+  at_least_once,  // it sooner, and after a crash or a takeover the same bytes again
+};
+
 /// How instances share the partitions.
 enum class Assignment {
   classic,   // a consumer group, cooperative-sticky, static members
@@ -39,6 +45,7 @@ struct KafkaSettings {
   std::array<std::string, source_count> input_topics;
   std::array<std::string, output_topic_count> output_topics;
   bool latency_profile = false;
+  Delivery delivery = Delivery::exactly_once;
   Assignment assignment = Assignment::classic;
   int ordinal = 0, instances = 1;  // of a manual assignment
 

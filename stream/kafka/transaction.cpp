@@ -21,7 +21,7 @@
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
 #include "stream/kafka/errors.hpp"
-#include "stream/kafka/produce.hpp"
+#include "stream/kafka/sink_client.hpp"
 #include "stream/kafka/wait.hpp"
 
 namespace tidemark {
@@ -42,45 +42,8 @@ constexpr int retries_max = 64;  // of one call; each has waited for its own tim
 
 }  // namespace
 
-struct TransactionalSink::Impl {
-  explicit Impl(const KafkaSettings& given) : settings(given) { open(); }
-
-  ~Impl() { close(); }
-
-  void open() {
-    watch.owner = this;
-    kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::producer, watch);
-    // Without a delivery report flush polls in steps of 10 ms: it more than doubles a commit.
-    rd_kafka_conf_set_dr_msg_cb(
-        conf.get(), [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
-          if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-          static_cast<Impl*>(static_cast<kafka::ClientWatch*>(opaque)->owner)->note_undelivered(*m);
-        });
-    client = kafka::make_client(std::move(conf), kafka::ClientKind::producer);
-    for (std::size_t i = 0; i < topics.size(); ++i) {
-      const std::string& name = settings.output_topics[i];
-      if (!name.empty()) {
-        topics[i].reset(rd_kafka_topic_new(client.get(), name.c_str(), nullptr));
-      }
-    }
-  }
-
-  /// What is still queued belongs to a transaction that will never be committed.
-  void close() {
-    if (!client) return;
-    rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_flush(client.get(), 1000);  // takes the reports of what was purged
-    for (auto& topic : topics) topic.reset();
-    client.reset();
-  }
-
-  void note_undelivered(const rd_kafka_message_t& message) {
-    if (undelivered != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-    undelivered = message.err;
-    undelivered_place = {rd_kafka_topic_name(message.rkt), message.partition};
-    undelivered_text = fmt::format("{}: a record of {} bytes: {}", rd_kafka_topic_name(message.rkt),
-                                   message.len, rd_kafka_err2str(message.err));
-  }
+struct TransactionalSink::Impl : kafka::SinkClient {
+  using SinkClient::SinkClient;
 
   [[noreturn]] void throw_fenced(const std::string& why) const {
     throw RunError(
@@ -92,36 +55,16 @@ struct TransactionalSink::Impl {
   void init(bool outlast);
   void recycle(const std::string& why);
   void replace(ErrorClass kind, const std::string& why);
-  void judge_undelivered();
-  void begin();
-  void add(const OutputBatch& batch, const OutputRecord& record);
+  void begin_transaction();
   template <typename Call>
   ErrorHandle persist(Call call);
   CommitResult end_badly(const ErrorHandle& error, const char* call);
   void drop(const std::string& reason);
   void settle();
 
-  KafkaSettings settings;
-  kafka::ClientWatch watch;  // before the client, which points at it
-  kafka::ClientHandle client;
-  std::array<kafka::TopicHandle, output_topic_count> topics;
   bool in_transaction = false;
-  std::string failed;  // the transaction cannot be committed any more, and why
-  rd_kafka_resp_err_t undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
-  std::string undelivered_text;
-  std::pair<std::string, int> undelivered_place;
   GroupConsumer::Impl* group = nullptr;  // of the last commit: who knows whether another one lives
   Clock::time_point began;
-  std::size_t records = 0;
-  std::uint64_t bytes = 0;
-  template <typename Change>
-  void count(Change change) {
-    const std::lock_guard lock(counters_mutex);
-    change(counters);
-  }
-
-  mutable std::mutex counters_mutex;  // metrics are read from another thread
-  Counters counters;
 };
 
 void TransactionalSink::Impl::init(bool outlast) {
@@ -163,10 +106,8 @@ void TransactionalSink::Impl::replace(ErrorClass kind, const std::string& why) {
   recycle(why);
 }
 
-void TransactionalSink::Impl::begin() {
-  watch.transport_trouble.store(false, std::memory_order_relaxed);
-  failed.clear();
-  undelivered = RD_KAFKA_RESP_ERR_NO_ERROR;
+void TransactionalSink::Impl::begin_transaction() {
+  begin();
   ErrorHandle error(rd_kafka_begin_transaction(client.get()));
   if (error) {
     replace(kafka::classify_transactional(error.get()), text_of(error));
@@ -174,38 +115,8 @@ void TransactionalSink::Impl::begin() {
     if (error) throw RunError("kafka: a transaction cannot be begun: " + text_of(error));
   }
   in_transaction = true;
-  records = 0;
-  bytes = 0;
   began = Clock::now();
   crash_point("begun");
-}
-
-void TransactionalSink::Impl::add(const OutputBatch& batch, const OutputRecord& record) {
-  rd_kafka_topic_s* topic = topics[static_cast<std::size_t>(record.topic)].get();
-  if (topic == nullptr) {
-    throw std::logic_error(fmt::format("no topic is configured for {}", name_of(record.topic)));
-  }
-  constexpr int wait_ms = 20;
-  for (int waited_ms = 0;; waited_ms += wait_ms) {
-    const auto error = static_cast<rd_kafka_resp_err_t>(
-        kafka::produce_record(client.get(), topic, settings, batch, record));
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
-    if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-      throw RunError(
-          fmt::format("{}: a record of {} bytes is over message.max.bytes; raise "
-                      "kafka.client.message.max.bytes and the topic's max.message.bytes",
-                      settings.output(record.topic), record.value_bytes));
-    }
-    // The queue drains, or its records time out and the transaction fails: this loop ends.
-    if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL || waited_ms > 120'000) {
-      failed = fmt::format("{}: {}", settings.output(record.topic), rd_kafka_err2str(error));
-      return;
-    }
-    count([](Counters& c) { ++c.queue_full_waits; });
-    rd_kafka_poll(client.get(), wait_ms);
-  }
-  ++records;
-  bytes += record.value_bytes + record.key_bytes;
 }
 
 /// Calls again while librdkafka says that the same call may be resumed.
@@ -233,18 +144,6 @@ void TransactionalSink::Impl::drop(const std::string& reason) {
     settle();
   }
   judge_undelivered();
-}
-
-/// Throws for what the same records will meet again: going back and trying would never end.
-void TransactionalSink::Impl::judge_undelivered() {
-  const ErrorClass kind = kafka::classify(undelivered);
-  if (kind == ErrorClass::fatal) {
-    throw RunError(fmt::format("kafka refuses a record for good: {}", undelivered_text));
-  }
-  if (kind == ErrorClass::unknown_topic) {
-    kafka::query_bounds(client.get(), Wait(settings, watch), undelivered_place.first,
-                        std::max(0, undelivered_place.second));
-  }
 }
 
 /// librdkafka speaks no KIP-890: after trouble on the wire a late request of this producer could
@@ -281,16 +180,11 @@ void TransactionalSink::init() {
   impl_->init(false);
 }
 
-void TransactionalSink::produce(const OutputBatch& batch) {
+void TransactionalSink::produce(OutputBatch batch) {
   Impl& self = *impl_;
   if (batch.records.empty()) return;
-  if (!self.in_transaction) self.begin();
-  constexpr std::size_t poll_every = 1024;
-  for (std::size_t i = 0; i < batch.records.size() && self.failed.empty(); ++i) {
-    self.add(batch, batch.records[i]);
-    if (i % poll_every == 0) rd_kafka_poll(self.client.get(), 0);
-  }
-  rd_kafka_poll(self.client.get(), 0);
+  if (!self.in_transaction) self.begin_transaction();
+  self.add_all(batch);
 }
 
 CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
@@ -298,7 +192,7 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
   Impl& self = *impl_;
   self.group = consumer.impl_.get();
   if (!self.in_transaction && positions.empty()) return {};
-  if (!self.in_transaction) self.begin();
+  if (!self.in_transaction) self.begin_transaction();
   if (!self.failed.empty()) {
     const std::string reason = self.failed;
     self.drop(reason);
@@ -306,14 +200,7 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
   }
   const auto from = Clock::now();
   if (!positions.empty()) {
-    kafka::PartitionList list(
-        rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
-    for (const InputPosition& p : positions) {
-      if (p.source == Source::control) throw std::logic_error("control has no group offset");
-      rd_kafka_topic_partition_list_add(list.get(), self.settings.input(p.source).c_str(),
-                                        p.partition)
-          ->offset = p.next_offset;
-    }
+    const kafka::PartitionList list = self.group->list_at(positions);
     // The metadata is the fence against a zombie member: it is taken afresh for each commit.
     const kafka::GroupMetadata group = self.group->group_metadata();
     if (!group) {
@@ -358,9 +245,8 @@ std::int64_t TransactionalSink::transaction_age_ms() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - impl_->began).count();
 }
 
-TransactionalSink::Counters TransactionalSink::counters() const {
-  const std::lock_guard lock(impl_->counters_mutex);
-  return impl_->counters;
+Sink::Counters TransactionalSink::counters() const {
+  return impl_->counted();
 }
 
 }  // namespace tidemark

@@ -10,7 +10,7 @@ constexpr std::size_t tasks_max = 8;  // about two transactions of batches in fl
 
 }  // namespace
 
-Committer::Committer(TransactionalSink& sink, GroupConsumer& consumer)
+Committer::Committer(Sink& sink, GroupConsumer& consumer)
     : sink_(sink), consumer_(consumer), thread_([this] { run(); }) {}
 
 Committer::~Committer() {
@@ -43,6 +43,11 @@ bool Committer::settle() {
   changed_.wait(lock, [this] { return (queue_.empty() && !busy_) || aborted_ || failure_; });
   if (failure_) std::rethrow_exception(failure_);
   return !aborted_;
+}
+
+bool Committer::idle() {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty() && !busy_;
 }
 
 bool Committer::aborted() {
@@ -79,7 +84,7 @@ void Committer::run() {
     std::exception_ptr failure;
     CommitResult result;
     try {
-      for (const OutputBatch& batch : task.batches) sink_.produce(batch);
+      for (OutputBatch& batch : task.batches) sink_.produce(std::move(batch));
       if (task.ends_transaction) result = sink_.commit(task.positions, consumer_);
       if (result.committed() && task.committed) task.committed();
     } catch (...) {

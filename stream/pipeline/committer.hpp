@@ -1,4 +1,4 @@
-// Committer: a thread that owns the transactional sink, so that the engine works on the next
+// Committer: a thread that owns the sink, so that the engine works on the next
 // transaction while the last one commits. Work is done in the order submitted; the queue is
 // bounded, and a full queue makes the engine wait. After an abort everything queued is discarded
 // until the engine has rebuilt its state and called restart().
@@ -15,13 +15,13 @@
 
 #include "stream/encode/output.hpp"
 #include "stream/kafka/consumer.hpp"
-#include "stream/kafka/transaction.hpp"
+#include "stream/kafka/sink.hpp"
 
 namespace tidemark {
 
 class Committer {
  public:
-  Committer(TransactionalSink& sink, GroupConsumer& consumer);
+  Committer(Sink& sink, GroupConsumer& consumer);
   ~Committer();
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
@@ -33,6 +33,8 @@ class Committer {
   void commit(std::vector<InputPosition> positions, std::function<void()> committed = {});
   /// Waits until all that was submitted is done, then says whether all of it was committed.
   bool settle();
+  /// Nothing waits and nothing is under way.
+  bool idle();
   /// True when a transaction was aborted and the engine has to rebuild. Rethrows what the sink
   /// threw (fenced, fatal).
   bool aborted();
@@ -50,7 +52,7 @@ class Committer {
   void submit(Task task);
   void run();
 
-  TransactionalSink& sink_;
+  Sink& sink_;
   GroupConsumer& consumer_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

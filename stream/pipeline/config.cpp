@@ -56,6 +56,12 @@ void apply_override(YAML::Node root, const std::string& option) {
 }
 
 void read_batching(YamlMap& root, Config& config) {
+  const std::string delivery = root.text("delivery", "exactly_once");
+  if (delivery != "exactly_once" && delivery != "at_least_once") {
+    root.fail("delivery", "expected exactly_once or at_least_once, got '" + delivery + "'");
+  }
+  config.kafka.delivery =
+      delivery == "exactly_once" ? Delivery::exactly_once : Delivery::at_least_once;
   config.profile = root.text("profile", "throughput");
   if (config.profile != "latency" && config.profile != "throughput") {
     root.fail("profile", "expected latency or throughput, got '" + config.profile + "'");

@@ -163,7 +163,7 @@ void Observer::observe_log_left(int partition, double share) {
 }
 
 void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
-                       const TransactionalSink::Counters& sink, const Additivity& reasons) {
+                       const Sink::Counters& sink, const Additivity& reasons) {
   for (const auto& [partition, lane] : lanes) {
     const std::string number = std::to_string(partition);
     impl_->merchants.Add({{"partition", number}}).Set(lane->table.size());

@@ -10,7 +10,7 @@
 
 #include "models/explain.hpp"
 #include "stream/checkpoint/writer.hpp"
-#include "stream/kafka/transaction.hpp"
+#include "stream/kafka/sink.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/pipeline/lane.hpp"
 
@@ -24,8 +24,8 @@ class Observer {
   Observer(const Config& config, const std::string& release, std::function<double()> outage_s);
   ~Observer();
 
-  void observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
-               const TransactionalSink::Counters& sink, const Additivity& reasons);
+  void observe(const std::map<int, std::unique_ptr<Lane>>& lanes, const Sink::Counters& sink,
+               const Additivity& reasons);
   void set_ready(bool ready);
   /// After each transaction; a partition that is given up keeps its last values.
   void observe_checkpoint(int partition, const CheckpointWriter::Status& status);

@@ -166,20 +166,25 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   RecordedFeed feed(config, intake, client, partition);
   Progress progress(partition, result.next, goal);
   std::uint64_t expected_hash = 0;
-  read_journal(client, topic, partition, journal_from,
-               [&](const JournalRecord& record, std::int64_t offset) {
-                 if (is_contained(record, result.next)) return;
-                 repeat_one(releases.engine_of(record.release, partition), lane, feed, record, out);
-                 if (after) after(record, offset, lane);
-                 for (std::size_t s = 0; s < source_count; ++s) {
-                   if (record.ranges[s].present) result.next[s] = record.ranges[s].next;
-                 }
-                 expected_hash = record.state_hash;
-                 ++result.transactions;
-                 crash_point("repeated");
-                 result.rows += record.counts.consumed();
-                 progress.report(result.rows);
-               });
+  const EngineOutput silence;
+  result.journal_end = read_journal(client, topic, partition, journal_from,
+                                    [&](const JournalRecord& record, std::int64_t offset) {
+                                      if (is_contained(record, result.next)) return;
+                                      const bool silent =
+                                          published != nullptr && is_contained(record, *published);
+                                      repeat_one(releases.engine_of(record.release, partition),
+                                                 lane, feed, record, silent ? silence : out);
+                                      if (after) after(record, offset, lane);
+                                      for (std::size_t s = 0; s < source_count; ++s) {
+                                        if (record.ranges[s].present)
+                                          result.next[s] = record.ranges[s].next;
+                                      }
+                                      expected_hash = record.state_hash;
+                                      ++result.transactions;
+                                      crash_point("repeated");
+                                      result.rows += record.counts.consumed();
+                                      progress.report(result.rows);
+                                    });
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
     throw Diverged(fmt::format(
         "recovery of partition {}: the repeated state has hash {:016x}, the journal says "
@@ -214,7 +219,8 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
     const auto batch = reader.read(read_records_max, read_timeout_ms);
     for (const RawRecord& raw : batch->records) {
       const auto record = decode_journal(raw.value, nullptr);
-      if (!record) continue;  // recovery reads it again and says what is wrong with it
+      // What is wrong with one that cannot be read, recovery says when it reads it again.
+      if (!record || !record->counts_at(raw.offset)) continue;
       for (std::size_t s = 0; s < source_count; ++s) {
         if (record->ranges[s].present && record->ranges[s].next <= manifest.next[s]) last = record;
       }
@@ -231,7 +237,9 @@ void check_reaches(const Config& config, const Recovered& recovered, int partiti
                    const SourceOffsets& committed) {
   for (const Source source : keyed_sources) {
     const auto s = static_cast<std::size_t>(source);
-    if (committed[s] == recovered.next[s]) continue;
+    // Outside a transaction the journal runs ahead: what it orders is published and committed next.
+    const bool ahead = config.kafka.delivery == Delivery::at_least_once;
+    if (committed[s] == recovered.next[s] || (ahead && committed[s] < recovered.next[s])) continue;
     throw RunError(fmt::format(
         "recovery of partition {}: group {} has committed offset {} of {}, the journal ends at "
         "{}; the journal must be kept as long as the inputs, and a group must keep its journal",

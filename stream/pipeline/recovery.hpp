@@ -32,6 +32,7 @@ struct Recovered {
   std::uint64_t transactions = 0;  // journal records repeated
   std::uint64_t rows = 0;
   std::optional<CheckpointManifest> checkpoint;  // where it began
+  std::int64_t journal_end = 0;                  // where the journal was read to
 };
 
 /// With what a log is repeated.
@@ -42,6 +43,8 @@ struct LogRepeater {
   ReaderClient& client;
   EngineOutput out;
   AfterTransaction after;  // may be empty
+  /// Transactions that these offsets contain are repeated without output; null: none is.
+  const SourceOffsets* published = nullptr;
 
   /// Repeats everything that the partition's journal holds, or what it holds behind `from`. `goal`
   /// is where the inputs are known to end, for the remaining time that it logs. Throws RunError

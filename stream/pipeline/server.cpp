@@ -2,7 +2,6 @@
 #include "stream/pipeline/server.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -34,6 +33,7 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
   record.topic = OutputTopic::journal;
   record.partition = journal.partition;
   record.null_key = true;
+  record.expected_offset = journal.expected_offset;
   record.value_begin = out.bytes.size();
   record.value_bytes = static_cast<std::uint32_t>(bytes.size());
   out.bytes += bytes;
@@ -78,7 +78,7 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       pulse_(kafka_),
       observer_(config, releases_.current().release.fingerprint,
                 [this] { return pulse_.silent_s(); }),
-      sink_(kafka_),
+      sink_(make_sink(kafka_)),
       consumer_(kafka_) {}
 
 Server::~Server() = default;
@@ -86,7 +86,7 @@ Server::~Server() = default;
 void Server::start() {
   const bool by_hand = kafka_.assignment == Assignment::manual;
   const std::vector<int> own = by_hand ? own_partitions(kafka_, partitions_) : std::vector<int>();
-  sink_.init();  // before the group: it settles what a dead predecessor left open
+  sink_->init();  // before the group: it settles what a dead predecessor left open
   readers_ = std::make_unique<ReaderClient>(kafka_);
   if (!config_.kafka.input(Source::control).empty()) {
     // With a connection of its own: a broker answers one at a time on each, and behind a fetch that
@@ -98,7 +98,7 @@ void Server::start() {
   if (!config_.checkpoint_directory.empty()) {
     checkpoints_.emplace(config_, releases_.current().plan);
   }
-  committer_ = std::make_unique<Committer>(sink_, consumer_);
+  committer_ = std::make_unique<Committer>(*sink_, consumer_);
   if (by_hand) {
     consumer_.take(own);
   } else {
@@ -122,76 +122,6 @@ void Server::round() {
   for (const auto& [partition, lane] : lanes_) {
     if (checkpoints_) checkpoints_->advance(*lane);
   }
-}
-
-void Server::take_assignment(const std::vector<int>& partitions) {
-  spdlog::info("partitions taken: {}", fmt::join(partitions, ", "));
-  // Commits on their way must land first: recovery starts from what is committed.
-  if (!committer_->settle()) rebuild(committer_->abort_reason());
-  for (const int partition : partitions) recover(partition);
-  recovered_once_ = true;
-  observer_.set_ready(true);
-}
-
-void Server::recover(int partition) {
-  if (partition >= partitions_) {
-    throw RunError("partition " + std::to_string(partition) +
-                   " was added while serving; a "
-                   "merchant's partition must not change, so the keys have to be moved first");
-  }
-  const SourceOffsets committed = consumer_.committed(partition);
-  const auto leave_if_asked = [this](const JournalRecord&, std::int64_t, Lane&) {
-    if (stop_) throw Interrupted{};
-  };
-  std::optional<RestoredLane> from;
-  if (checkpoints_) {
-    const auto foreign = [this](const CheckpointManifest& manifest) {
-      return foreign_to_journal(manifest, *readers_, config_.kafka.output(OutputTopic::journal));
-    };
-    from = restore_newest(
-        checkpoints_->store(), {config_, *releases_.current().plan, committed, foreign}, partition,
-        [&] { return releases_.engine().make_lane(partition); }, pool_);
-  }
-  LogRepeater log{config_, releases_, intake_, *readers_, {}, leave_if_asked};
-  Recovered recovered = log.repeat(partition, std::move(from), &committed);
-  check_reaches(config_, recovered, partition, committed);
-  for (const Source source : keyed_sources) {
-    recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
-                                                ? SourceState::closed
-                                                : SourceState::catching_up);
-  }
-  if (recovered.transactions > 0) {
-    spdlog::info("partition {}: {} events of {} transactions repeated, state hash {:016x}",
-                 partition, recovered.rows, recovered.transactions, recovered.lane->state_hash());
-  }
-  Lane& lane = *recovered.lane;
-  lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
-  crash_point("recovered");
-  if (checkpoints_) checkpoints_->open(lane, std::move(recovered.checkpoint));
-  lanes_[partition] = std::move(recovered.lane);
-  next_[partition] = recovered.next;
-  paused_[partition] = {};
-  feed_control(lane, 0);
-  consumer_.start(partition, recovered.next);
-}
-
-void Server::give_up(const GroupConsumer::Polled& polled) {
-  spdlog::info("partitions {}: {}", polled.lost ? "lost" : "given up",
-               fmt::join(polled.revoked, ", "));
-  observer_.set_ready(false);
-  if (polled.lost) {
-    for (const int partition : polled.revoked) drop_lane(partition);
-    consumer_.unassign(polled.revoked);
-    rebuild("it held rows of lost partitions");
-    return;
-  }
-  commit();
-  const bool committed = committer_->settle();
-  if (committed) last_checkpoints(polled.revoked);
-  for (const int partition : polled.revoked) drop_lane(partition);
-  consumer_.unassign(polled.revoked);
-  if (!committed) rebuild(committer_->abort_reason());
-  observer_.set_ready(!lanes_.empty());
 }
 
 void Server::take_in(const GroupConsumer::Polled& polled) {
@@ -319,6 +249,8 @@ void Server::hand_over() {
 
 bool Server::commit_is_due() const {
   if (open_rows_ == 0) return false;
+  // Outside a transaction there is nothing to wait for but the one before.
+  if (config_.kafka.delivery == Delivery::at_least_once && committer_->idle()) return true;
   return open_rows_ >= config_.transaction_events_max ||
          steady_clock::now() - open_since_ >= milliseconds(config_.transaction_ms_max);
 }
@@ -334,6 +266,9 @@ void Server::commit() {
     journal.partition = partition;
     journal.release = releases_.current().release.fingerprint;
     journal.state_hash = lane->state_hash();
+    if (config_.kafka.delivery == Delivery::at_least_once) {
+      journal.expected_offset = journal_end_[partition]++;
+    }
     for (const Source source : keyed_sources) {
       const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];
       if (range.present) positions.push_back({source, partition, range.next});
@@ -352,32 +287,11 @@ void Server::commit() {
   rows_handed_ += open_rows_;
   open_rows_ = 0;
   const Policy* const policy = releases_.current().policy.get();
-  observer_.observe(lanes_, sink_.counters(), policy ? policy->additivity() : Additivity{});
+  observer_.observe(lanes_, sink_->counters(), policy ? policy->additivity() : Additivity{});
   for (const auto& [partition, lane] : lanes_) {
     const auto status = checkpoints_ ? checkpoints_->status(partition) : std::nullopt;
     if (status) observer_.observe_checkpoint(partition, *status);
   }
-}
-
-void Server::rebuild(const std::string& why) {
-  spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions", why,
-               lanes_.size());
-  observer_.set_ready(false);
-  committer_->restart();
-  records_.clear();
-  open_rows_ = 0;
-  release_published_ = false;
-  std::vector<int> partitions;
-  for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
-  for (const int partition : partitions) drop_lane(partition);
-  for (const int partition : partitions) recover(partition);
-  observer_.set_ready(!lanes_.empty());
-}
-
-void Server::drop_lane(int partition) {
-  if (checkpoints_) checkpoints_->close(partition);
-  lanes_.erase(partition);
-  next_.erase(partition);
 }
 
 SourceCounts Server::counts() const {

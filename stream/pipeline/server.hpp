@@ -72,7 +72,7 @@ class Server {
   Intake intake_;
   Pulse pulse_;
   Observer observer_;
-  TransactionalSink sink_;
+  std::unique_ptr<Sink> sink_;
   GroupConsumer consumer_;
   std::unique_ptr<ReaderClient> readers_;
   std::unique_ptr<PlainReader> control_;
@@ -80,8 +80,9 @@ class Server {
   std::unique_ptr<Committer> committer_;
 
   std::map<int, std::unique_ptr<Lane>> lanes_;
-  std::map<int, SourceOffsets> next_;  // of each lane, when what was handed over is committed
-  int last_lane_ = -1;                 // the one that worked last: the others come first
+  std::map<int, SourceOffsets> next_;        // of each lane, when what was handed over is committed
+  std::map<int, std::int64_t> journal_end_;  // of each lane, where its next record will lie
+  int last_lane_ = -1;                       // the one that worked last: the others come first
   std::map<int, std::array<bool, source_count>> paused_;
   std::vector<std::shared_ptr<const RawBatch>> control_log_;  // everything read of control.v1
   std::vector<OutputBatch> records_;

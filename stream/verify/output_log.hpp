@@ -14,6 +14,7 @@
 #include "stream/kafka/journal.hpp"
 #include "stream/kafka/reader.hpp"
 #include "stream/verify/findings.hpp"
+#include "stream/verify/repeats.hpp"
 
 namespace tidemark {
 
@@ -48,6 +49,8 @@ class OutputLog {
   void drain(const SourceOffsets& next, const SourceOffsets& cover, Findings& findings);
   /// Whether the log may have lost outputs of the range, and from where it begins.
   bool is_cut(std::string& where) const;
+  /// Outputs that came again with the same bytes, where delivery is at least once.
+  std::uint64_t repeated() const { return repeats_.count(); }
   /// "topic [partition] at offset n".
   std::string place(const Output& output) const;
   const std::string& topic() const { return topic_; }
@@ -74,6 +77,7 @@ class OutputLog {
   SourceOffsets start_;
   std::vector<Stream> streams_;
   std::multimap<Place, Output> held_;
+  Repeats repeats_;
 };
 
 }  // namespace tidemark

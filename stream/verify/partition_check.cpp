@@ -123,6 +123,7 @@ void PartitionCheck::run() {
                });
   for (OutputLog* log : {verdicts_.get(), limits_.get(), alerts_.get(), dead_.get(), late_.get()}) {
     log->drain(next_, cover, report_.findings);
+    report_.repeated += log->repeated();
   }
   for (const Source source : keyed_sources) {
     auto& input = inputs_[static_cast<std::size_t>(source)];

@@ -34,6 +34,7 @@ struct PartitionReport {
   SourceCounts sources{};
   std::uint64_t limits = 0, alerts = 0;
   std::uint64_t undecided = 0;       // offsets of inputs behind the journal's end
+  std::uint64_t repeated = 0;        // outputs that came again with the same bytes
   std::uint64_t bytes_compared = 0;  // records compared with a replay
   std::uint64_t state_hash = 0;      // of the last transaction checked
   Findings findings;

@@ -39,6 +39,17 @@ TEST(Journal, RoundTrip) {
   EXPECT_EQ(*back, sample());
 }
 
+TEST(Journal, WhereARecordIsToLieIsKeptAndDecidesWhetherItCounts) {
+  JournalRecord record = sample();
+  EXPECT_TRUE(record.counts_at(17));
+  record.expected_offset = 17;
+  const auto back = decode_journal(encode_journal(record), nullptr);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, record);
+  EXPECT_TRUE(back->counts_at(17));
+  EXPECT_FALSE(back->counts_at(18));
+}
+
 TEST(Journal, AnEmptyRecordIsARecord) {
   const auto back = decode_journal(encode_journal({}), nullptr);
   ASSERT_TRUE(back);

@@ -1,0 +1,123 @@
+// Partitions that come and go: taken with the state that the log gives back, given up when all of
+// theirs is committed, and taken anew where a transaction came to nothing. The engine's thread.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "kernels/base/crash_point.hpp"
+#include "kernels/base/failure.hpp"
+#include "stream/pipeline/server.hpp"
+
+namespace tidemark {
+namespace {
+
+std::vector<InputPosition> positions_of(int partition, const SourceOffsets& next) {
+  std::vector<InputPosition> positions;
+  for (const Source source : keyed_sources) {
+    const std::int64_t offset = next[static_cast<std::size_t>(source)];
+    if (offset >= 0) positions.push_back({source, partition, offset});
+  }
+  return positions;
+}
+
+}  // namespace
+
+void Server::take_assignment(const std::vector<int>& partitions) {
+  spdlog::info("partitions taken: {}", fmt::join(partitions, ", "));
+  // Commits on their way must land first: recovery starts from what is committed.
+  if (!committer_->settle()) rebuild(committer_->abort_reason());
+  for (const int partition : partitions) recover(partition);
+  recovered_once_ = true;
+  observer_.set_ready(true);
+}
+
+void Server::recover(int partition) {
+  if (partition >= partitions_) {
+    throw RunError("partition " + std::to_string(partition) +
+                   " was added while serving; a "
+                   "merchant's partition must not change, so the keys have to be moved first");
+  }
+  const SourceOffsets committed = consumer_.committed(partition);
+  const auto after = [this](const JournalRecord&, std::int64_t, Lane&) {
+    if (stop_) throw Interrupted{};
+    if (!records_.empty()) hand_over();
+  };
+  std::optional<RestoredLane> from;
+  if (checkpoints_) {
+    const auto foreign = [this](const CheckpointManifest& manifest) {
+      return foreign_to_journal(manifest, *readers_, config_.kafka.output(OutputTopic::journal));
+    };
+    from = restore_newest(
+        checkpoints_->store(), {config_, *releases_.current().plan, committed, foreign}, partition,
+        [&] { return releases_.engine().make_lane(partition); }, pool_);
+  }
+  EngineOutput again;  // what a crash cut off outside a transaction is published once more
+  if (config_.kafka.delivery == Delivery::at_least_once) again.records = &records_;
+  LogRepeater log{config_, releases_, intake_, *readers_, again, after, &committed};
+  Recovered recovered = log.repeat(partition, std::move(from), &committed);
+  check_reaches(config_, recovered, partition, committed);
+  if (recovered.next != committed) committer_->commit(positions_of(partition, recovered.next));
+  for (const Source source : keyed_sources) {
+    recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
+                                                ? SourceState::closed
+                                                : SourceState::catching_up);
+  }
+  if (recovered.transactions > 0) {
+    spdlog::info("partition {}: {} events of {} transactions repeated, state hash {:016x}",
+                 partition, recovered.rows, recovered.transactions, recovered.lane->state_hash());
+  }
+  Lane& lane = *recovered.lane;
+  lane.control_next = recovered.next[static_cast<std::size_t>(Source::control)];
+  crash_point("recovered");
+  if (checkpoints_) checkpoints_->open(lane, std::move(recovered.checkpoint));
+  lanes_[partition] = std::move(recovered.lane);
+  next_[partition] = recovered.next;
+  journal_end_[partition] = recovered.journal_end;
+  paused_[partition] = {};
+  feed_control(lane, 0);
+  consumer_.start(partition, recovered.next);
+}
+
+void Server::give_up(const GroupConsumer::Polled& polled) {
+  spdlog::info("partitions {}: {}", polled.lost ? "lost" : "given up",
+               fmt::join(polled.revoked, ", "));
+  observer_.set_ready(false);
+  if (polled.lost) {
+    for (const int partition : polled.revoked) drop_lane(partition);
+    consumer_.unassign(polled.revoked);
+    rebuild("it held rows of lost partitions");
+    return;
+  }
+  commit();
+  const bool committed = committer_->settle();
+  if (committed) last_checkpoints(polled.revoked);
+  for (const int partition : polled.revoked) drop_lane(partition);
+  consumer_.unassign(polled.revoked);
+  if (!committed) rebuild(committer_->abort_reason());
+  observer_.set_ready(!lanes_.empty());
+}
+
+void Server::rebuild(const std::string& why) {
+  spdlog::warn("transaction aborted ({}); rebuilding the state of {} partitions", why,
+               lanes_.size());
+  observer_.set_ready(false);
+  committer_->restart();
+  records_.clear();
+  open_rows_ = 0;
+  release_published_ = false;
+  std::vector<int> partitions;
+  for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
+  for (const int partition : partitions) drop_lane(partition);
+  for (const int partition : partitions) recover(partition);
+  observer_.set_ready(!lanes_.empty());
+}
+
+void Server::drop_lane(int partition) {
+  if (checkpoints_) checkpoints_->close(partition);
+  lanes_.erase(partition);
+  next_.erase(partition);
+}
+
+}  // namespace tidemark
