@@ -43,8 +43,10 @@ struct DestroyEvent {
 
 struct ReaderClient::Impl {
   explicit Impl(const KafkaSettings& given) : settings(given) {
-    client = kafka::make_client(kafka::make_conf(settings, kafka::ClientKind::reader, watch),
-                                kafka::ClientKind::reader);
+    for (kafka::ClientHandle* made : {&client, &asking}) {
+      *made = kafka::make_client(kafka::make_conf(settings, kafka::ClientKind::reader, watch),
+                                 kafka::ClientKind::reader);
+    }
   }
 
   /// Null when another reader of this client has the partition. Topics are never closed before the
@@ -64,7 +66,7 @@ struct ReaderClient::Impl {
 
   Bounds bounds(const std::string& topic, int partition) {
     const kafka::LogBounds found =
-        kafka::query_bounds(client.get(), Wait(settings, watch), topic, partition);
+        kafka::query_bounds(asking.get(), Wait(settings, watch), topic, partition);
     return {found.begin, found.stable_end};
   }
 
@@ -73,9 +75,9 @@ struct ReaderClient::Impl {
     kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset =
         RD_KAFKA_OFFSET_SPEC_LATEST;
-    const kafka::QueueHandle answers(rd_kafka_queue_new(client.get()));
+    const kafka::QueueHandle answers(rd_kafka_queue_new(asking.get()));
     // Without options the isolation level is read_uncommitted: records of open transactions count.
-    rd_kafka_ListOffsets(client.get(), list.get(), nullptr, answers.get());
+    rd_kafka_ListOffsets(asking.get(), list.get(), nullptr, answers.get());
     const std::unique_ptr<rd_kafka_event_t, DestroyEvent> event(
         rd_kafka_queue_poll(answers.get(), timeout_ms));
     if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -94,6 +96,9 @@ struct ReaderClient::Impl {
   KafkaSettings settings;
   kafka::ClientWatch watch;  // before the client, which points at it
   kafka::ClientHandle client;
+  // A broker answers one request at a time on a connection: behind a fetch that waits for records
+  // every question would wait too.
+  kafka::ClientHandle asking;
   std::mutex mutex;
   std::map<std::string, kafka::TopicHandle> topics;  // after the client: destroyed before it
   std::set<std::pair<std::string, int>> open;
@@ -115,7 +120,7 @@ std::int64_t ReaderClient::end(const std::string& topic, int partition) {
     const int error = impl_->ask_end(topic, partition, wait.attempt_ms(), offset);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return offset;
     wait.after(error, what);
-    kafka::refresh_metadata(impl_->client.get(), topic, wait.attempt_ms());
+    kafka::refresh_metadata(impl_->asking.get(), topic, wait.attempt_ms());
   }
 }
 
@@ -259,14 +264,17 @@ std::shared_ptr<RawBatch> PlainReader::read(std::size_t records_max, int timeout
   self.headers.clear();
   if (done()) return std::make_shared<RawBatch>();
   if (self.messages.size() < records_max) self.messages.resize(records_max);
-  // The last records of a range must not wait for as many as were asked for.
-  std::size_t wanted = records_max;
-  if (self.range.until != log_follow) {
-    wanted =
-        std::min<std::size_t>(wanted, static_cast<std::size_t>(self.range.until - self.position));
+  rd_kafka_queue_t* const queue = self.queue.get();
+  rd_kafka_message_t** const messages = self.messages.data();
+  // The client would wait until all that was asked for is there; we wait for the first alone.
+  ssize_t got = rd_kafka_consume_batch_queue(queue, 0, messages, records_max);
+  if (got <= 0) {
+    got = rd_kafka_consume_batch_queue(queue, timeout_ms, messages, 1);
+    if (got == 1 && records_max > 1) {
+      const ssize_t more = rd_kafka_consume_batch_queue(queue, 0, messages + 1, records_max - 1);
+      if (more > 0) got += more;
+    }
   }
-  const ssize_t got =
-      rd_kafka_consume_batch_queue(self.queue.get(), timeout_ms, self.messages.data(), wanted);
   const std::size_t count = got > 0 ? static_cast<std::size_t>(got) : 0;
   struct Release {
     std::span<rd_kafka_message_s*> all;

@@ -66,8 +66,8 @@ class PlainReader {
   PlainReader(PlainReader&&) noexcept;
   PlainReader& operator=(PlainReader&&) noexcept;
 
-  /// Up to `records_max` committed records in offset order, waiting at most `timeout_ms` for that
-  /// many. Empty when nothing came in time or when done(). Values are padded as RawBatch promises.
+  /// Up to `records_max` committed records in offset order, waiting at most `timeout_ms` for the
+  /// first. Empty when nothing came in time or when done(). Values are padded as RawBatch promises.
   std::shared_ptr<RawBatch> read(std::size_t records_max, int timeout_ms);
 
   /// Of the records of the last read(), where the range asks for them.
