@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <random>
+#include <utility>
 
 #include "bench/pipeline/bare_loop.hpp"
 #include "kernels/base/failure.hpp"
@@ -146,11 +147,16 @@ PipelineBenchResult bench_pipeline(const Config& given, const PipelineBenchOptio
     const Config bare = own_names(config, topics, random_word());
     result.bare.push_back(
         rate(result.events, run_bare_loop(bare.kafka, result.events, options.transaction_events)));
-    // A group of its own starts without a journal of its own, so its topics are new but the input.
-    Config engine = own_names(config, random_word(), random_word());
-    engine.kafka.input_topics = own_names(config, topics, "").kafka.input_topics;
-    create_topics(engine.kafka, options.partitions);
-    result.serve.push_back(rate(result.events, run_serve(engine, result.events)));
+    for (const auto& [delivery, rates] : {std::pair{Delivery::exactly_once, &result.serve},
+                                          {Delivery::at_least_once, &result.at_least_once}}) {
+      // A group of its own starts without a journal of its own, so all topics are new but the
+      // input.
+      Config engine = own_names(config, random_word(), random_word());
+      engine.kafka.input_topics = own_names(config, topics, "").kafka.input_topics;
+      engine.kafka.delivery = delivery;
+      create_topics(engine.kafka, options.partitions);
+      rates->push_back(rate(result.events, run_serve(engine, result.events)));
+    }
   }
   return result;
 }
@@ -164,15 +170,22 @@ std::string to_table(const PipelineBenchResult& result) {
       fmt::format("{:<28}{:>14.0f} events/s\n", "bare consume-and-produce", median(result.bare));
   text += fmt::format("{:<28}{:>14.0f} events/s   {:.2f} of the bare loop\n", "serve through Kafka",
                       median(result.serve), median(result.serve) / median(result.bare));
+  text += fmt::format("{:<28}{:>14.0f} events/s   exactly once reaches {:.2f} of it\n",
+                      "serve at least once", median(result.at_least_once),
+                      median(result.serve) / median(result.at_least_once));
   return text;
 }
 
 std::string to_json(const PipelineBenchResult& result) {
-  return fmt::format(R"({{"events":{},"replay":[{:.0f}],"bare":[{:.0f}],"serve":[{:.0f}],)"
-                     R"("replay_median":{:.0f},"bare_median":{:.0f},"serve_median":{:.0f}}})",
-                     result.events, fmt::join(result.replay, ","), fmt::join(result.bare, ","),
-                     fmt::join(result.serve, ","), median(result.replay), median(result.bare),
-                     median(result.serve));
+  std::string json = fmt::format(R"({{"events":{})", result.events);
+  for (const auto& [name, rates] : {std::pair{"replay", &result.replay},
+                                    {"bare", &result.bare},
+                                    {"serve", &result.serve},
+                                    {"at_least_once", &result.at_least_once}}) {
+    json += fmt::format(R"(,"{}":[{:.0f}],"{}_median":{:.0f})", name, fmt::join(*rates, ","), name,
+                        median(*rates));
+  }
+  return json + '}';
 }
 
 }  // namespace tidemark

@@ -25,7 +25,7 @@ struct PipelineBenchOptions {
 /// Rates in events/s, one a run.
 struct PipelineBenchResult {
   std::uint64_t events = 0;
-  std::vector<double> replay, serve, bare;
+  std::vector<double> replay, bare, serve, at_least_once;
 };
 
 double median(std::vector<double> values);

@@ -42,7 +42,7 @@ struct OutputRecord {
   std::uint64_t key_begin = 0;
   std::int32_t partition = any_partition;
   std::int64_t expected_offset = -1;  // of a journal record: where it has to come to lie, or -1
-  std::int32_t letter = -1;  // index into OutputBatch::letters, or -1
+  std::int32_t letter = -1;           // index into OutputBatch::letters, or -1
   OutputTopic topic = OutputTopic::verdicts;
   bool null_key = false, null_value = false;
 };

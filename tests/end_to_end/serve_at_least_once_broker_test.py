@@ -1,6 +1,6 @@
 # Delivery at least once: `serve` killed between journal, outputs and offsets publishes again what
-# the journal orders, with the same bytes, and nothing else. Whoever drops what it has seen reads the
-# outputs of a run in transactions.
+# the journal orders, with the same bytes, and nothing else. Whoever drops what it has seen reads
+# the outputs of a run in transactions.
 import re
 
 import pytest

@@ -9,37 +9,13 @@
 #include <thread>
 
 #include "kernels/base/failure.hpp"
-#include "tests/stream/kafka/broker.hpp"
+#include "tests/stream/kafka/member.hpp"
 
 namespace tidemark::testing {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-/// A member that serves rebalances as the engine would.
-struct Member {
-  explicit Member(const KafkaSettings& settings) : consumer(settings) { consumer.subscribe(); }
-
-  void poll() {
-    const GroupConsumer::Polled polled = consumer.poll(100, 20);
-    if (!polled.revoked.empty()) {
-      ++revocations;
-      lost = polled.lost;
-      consumer.unassign(polled.revoked);
-      for (const int p : polled.revoked) std::erase(partitions, p);
-    }
-    partitions.insert(partitions.end(), polled.assigned.begin(), polled.assigned.end());
-  }
-  bool assigned() {
-    return poll_until([this] { poll(); }, [this] { return !partitions.empty(); });
-  }
-
-  GroupConsumer consumer;
-  std::vector<int> partitions;
-  int revocations = 0;
-  bool lost = false;
-};
 
 /// Joins under the same id, as another instance, and is gone: nobody sends its heartbeats.
 void come_and_go(const KafkaSettings& settings) {
