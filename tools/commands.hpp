@@ -13,6 +13,7 @@ void add_checkpoint_command(CLI::App& app);
 void add_features_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_model_command(CLI::App& app);
+void add_redrive_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_score_command(CLI::App& app);
 void add_serve_command(CLI::App& app);

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   tidemark::add_topics_command(app);
   tidemark::add_checkpoint_command(app);
   tidemark::add_verify_command(app);
+  tidemark::add_redrive_command(app);
   tidemark::add_generate_command(app);
   tidemark::add_model_command(app);
   tidemark::add_bench_command(app);

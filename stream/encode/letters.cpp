@@ -1,8 +1,8 @@
 // Records that are not decisions: releases, and the letters (dead or late) that give the original
 // bytes back. Rare, so they may allocate.
-#include <algorithm>
 #include <utility>
 
+#include "stream/encode/base64.hpp"
 #include "stream/encode/encoder.hpp"
 #include "stream/encode/json_writer.hpp"
 
@@ -31,25 +31,6 @@ void encode_letter(const EventBatch& events, std::size_t row, OutputTopic topic,
   record.letter = static_cast<std::int32_t>(out.letters.size());
   out.letters.push_back(std::move(headers));
   out.records.push_back(record);
-}
-
-/// RFC 4648 with padding.
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t taken = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (k < taken ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k <= taken ? digits[group >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return text;
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ struct KafkaSettings {
   /// By Source and OutputTopic. An empty name means that the topic is not used.
   std::array<std::string, source_count> input_topics;
   std::array<std::string, output_topic_count> output_topics;
+  /// Which dead letters were put back: for `redrive` alone.
+  std::string redriven_topic;
   bool latency_profile = false;
   Delivery delivery = Delivery::exactly_once;
   Assignment assignment = Assignment::classic;

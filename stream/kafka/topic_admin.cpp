@@ -24,6 +24,8 @@ const std::string retention = "retention.ms";
 const std::string compaction_lag = "min.compaction.lag.ms";
 const std::string forever_ms = "9223372036854775807";
 constexpr int journal_bytes_max = 16 << 20;
+/// Not a topic of `serve`, which neither needs nor checks it.
+constexpr std::string_view redriven_role = "redriven";
 
 bool is_keyed_role(const std::string& role) {
   return role == "journal" ||
@@ -62,7 +64,7 @@ void follow_payments(AdminSession& session, const KafkaSettings& settings,
   const auto known = session.configs({payments});
   const auto values = known.find(payments);
   for (TopicPlan& plan : plans) {
-    if (!partitions_given && plan.role != name_of(Source::control)) {
+    if (!partitions_given && plan.role != name_of(Source::control) && plan.role != redriven_role) {
       plan.partitions = there->second;
     }
     if (values == known.end() || values->second.count(retention) == 0) continue;
@@ -170,6 +172,8 @@ std::vector<TopicPlan> plan_topics(const KafkaSettings& settings, int partitions
     const auto topic = static_cast<OutputTopic>(i);
     add(name_of(topic), settings.output(topic), false, count, config_of_output(topic));
   }
+  // Marks are small and few, and each has a key of its own: what compaction takes out are repeats.
+  add(redriven_role, settings.redriven_topic, false, 1, {{"cleanup.policy", "compact"}});
   return plans;
 }
 
@@ -223,7 +227,8 @@ std::map<std::string, TopicShape> shapes_of(const KafkaSettings& settings,
 TopicCheck check_topics(const KafkaSettings& settings) {
   throw_if_shared(settings);
   AdminSession session(settings);
-  const std::vector<TopicStatus> all = describe(session, settings, 0);
+  std::vector<TopicStatus> all = describe(session, settings, 0);
+  std::erase_if(all, [](const TopicStatus& s) { return s.plan.role == redriven_role; });
   throw_if_missing(all);
   TopicCheck check;
   std::string first;

@@ -9,12 +9,8 @@
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
-#include <mutex>
-#include <stdexcept>
-#include <utility>
+#include <functional>
 
 #include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
@@ -22,42 +18,27 @@
 #include "stream/kafka/consumer_impl.hpp"
 #include "stream/kafka/errors.hpp"
 #include "stream/kafka/sink_client.hpp"
+#include "stream/kafka/transaction_calls.hpp"
 #include "stream/kafka/wait.hpp"
 
 namespace tidemark {
 
 using kafka::ErrorClass;
 using kafka::ErrorHandle;
+using kafka::text_of;
 using kafka::Wait;
 using Clock = std::chrono::steady_clock;
 
-namespace {
-
-std::string text_of(const ErrorHandle& error) {
-  return fmt::format("{}: {}", rd_kafka_error_name(error.get()),
-                     rd_kafka_error_string(error.get()));
-}
-
-constexpr int retries_max = 64;  // of one call; each has waited for its own timeout already
-
-}  // namespace
-
 struct TransactionalSink::Impl : kafka::SinkClient {
   using SinkClient::SinkClient;
-
-  [[noreturn]] void throw_fenced(const std::string& why) const {
-    throw RunError(
-        fmt::format("fenced: another instance uses transactional id '{}' "
-                    "(kafka.transactional_id), or this one slept past transaction.timeout.ms: {}",
-                    settings.transactional_id, why));
-  }
 
   void init(bool outlast);
   void recycle(const std::string& why);
   void replace(ErrorClass kind, const std::string& why);
   void begin_transaction();
-  template <typename Call>
-  ErrorHandle persist(Call call);
+  ErrorHandle persist(const std::function<rd_kafka_error_s*()>& call) {
+    return kafka::persist(client.get(), settings, call);
+  }
   CommitResult end_badly(const ErrorHandle& error, const char* call);
   void drop(const std::string& reason);
   void settle();
@@ -68,23 +49,7 @@ struct TransactionalSink::Impl : kafka::SinkClient {
 };
 
 void TransactionalSink::Impl::init(bool outlast) {
-  Wait wait(settings, watch, outlast);
-  while (true) {
-    const ErrorHandle error(rd_kafka_init_transactions(client.get(), wait.attempt_ms()));
-    if (!error) return;
-    rd_kafka_poll(client.get(), 0);  // error callbacks fill in what the brokers said
-    switch (kafka::classify_transactional(error.get())) {
-      case ErrorClass::fenced:
-        throw_fenced(text_of(error));
-      case ErrorClass::retriable:
-        // A coordinator that is not there yet and one that ends an older transaction are one to us.
-        wait.after(RD_KAFKA_RESP_ERR__TIMED_OUT, "kafka: transactional id");
-        break;
-      default:
-        throw RunError(fmt::format("kafka: transactional id '{}' cannot be used: {}",
-                                   settings.transactional_id, text_of(error)));
-    }
-  }
+  kafka::init_transactions(client.get(), settings, Wait(settings, watch, outlast));
 }
 
 /// A new producer bumps the epoch: whatever the old one still has under way is refused from now on.
@@ -101,7 +66,7 @@ void TransactionalSink::Impl::recycle(const std::string& why) {
 /// that ends a transaction which an outage held open too long fences its producer as well.
 void TransactionalSink::Impl::replace(ErrorClass kind, const std::string& why) {
   if (kind == ErrorClass::fenced && (group == nullptr || group->another_instance_lives())) {
-    throw_fenced(why);
+    kafka::throw_fenced(settings, why);
   }
   recycle(why);
 }
@@ -117,18 +82,6 @@ void TransactionalSink::Impl::begin_transaction() {
   in_transaction = true;
   began = Clock::now();
   crash_point("begun");
-}
-
-/// Calls again while librdkafka says that the same call may be resumed.
-template <typename Call>
-ErrorHandle TransactionalSink::Impl::persist(Call call) {
-  for (int attempt = 0;; ++attempt) {
-    ErrorHandle error(call());
-    if (kafka::classify_transactional(error.get()) != ErrorClass::retriable) return error;
-    if (!settings.outlast_outages && attempt == retries_max) return error;
-    spdlog::debug("kafka: called again after {}", text_of(error));
-    rd_kafka_poll(client.get(), 20);
-  }
 }
 
 void TransactionalSink::Impl::drop(const std::string& reason) {

@@ -124,6 +124,7 @@ void read_kafka(YamlMap& root, Config& config) {
     const std::string name{name_of(static_cast<OutputTopic>(i))};
     kafka.output_topics[static_cast<std::size_t>(i)] = topics.text(name, name + ".v1");
   }
+  kafka.redriven_topic = topics.text("redriven", "redriven.v1");
   topics.done();
   map.done();
 }

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
@@ -138,6 +141,49 @@ bool is_contained(const JournalRecord& record, const SourceOffsets& next) {
   return all && any;
 }
 
+/// Which transactions of a log go out once more: those that the committed offsets do not contain.
+/// One with control events alone has no committed offset; what follows it tells.
+class Republished {
+ public:
+  Republished(const EngineOutput& out, const SourceOffsets* published)
+      : out_(out), published_(published) {
+    undecided_.records = &held_;
+  }
+
+  /// Where the record's outputs go.
+  const EngineOutput& output_of(const JournalRecord& record) {
+    if (published_ == nullptr || out_.records == nullptr) return out_;
+    bool keyed = false, contained = true;
+    for (const Source source : keyed_sources) {
+      const auto s = static_cast<std::size_t>(source);
+      if (!record.ranges[s].present) continue;
+      keyed = true;
+      contained = contained && record.ranges[s].next <= (*published_)[s];
+    }
+    if (!keyed && !going_out_) return undecided_;
+    if (keyed && contained) {
+      held_.clear();
+      return silence_;
+    }
+    release();
+    return out_;
+  }
+  /// The log has ended, or what comes from now on goes out.
+  void release() {
+    going_out_ = true;
+    if (held_.empty()) return;
+    std::move(held_.begin(), held_.end(), std::back_inserter(*out_.records));
+    held_.clear();
+  }
+
+ private:
+  const EngineOutput& out_;
+  const SourceOffsets* published_;
+  EngineOutput undecided_, silence_;
+  std::vector<OutputBatch> held_;
+  bool going_out_ = false;
+};
+
 }  // namespace
 
 Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
@@ -166,14 +212,12 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   RecordedFeed feed(config, intake, client, partition);
   Progress progress(partition, result.next, goal);
   std::uint64_t expected_hash = 0;
-  const EngineOutput silence;
+  Republished republished(out, published);
   result.journal_end = read_journal(client, topic, partition, journal_from,
                                     [&](const JournalRecord& record, std::int64_t offset) {
                                       if (is_contained(record, result.next)) return;
-                                      const bool silent =
-                                          published != nullptr && is_contained(record, *published);
                                       repeat_one(releases.engine_of(record.release, partition),
-                                                 lane, feed, record, silent ? silence : out);
+                                                 lane, feed, record, republished.output_of(record));
                                       if (after) after(record, offset, lane);
                                       for (std::size_t s = 0; s < source_count; ++s) {
                                         if (record.ranges[s].present)
@@ -185,6 +229,7 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
                                       result.rows += record.counts.consumed();
                                       progress.report(result.rows);
                                     });
+  republished.release();
   if (result.transactions > 0 && lane.state_hash() != expected_hash) {
     throw Diverged(fmt::format(
         "recovery of partition {}: the repeated state has hash {:016x}, the journal says "

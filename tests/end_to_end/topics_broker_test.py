@@ -31,16 +31,16 @@ def test_create_makes_what_is_missing_and_leaves_what_exists(broker, tmp_path):
     first = deployment.create_topics(partitions=3)
     made = {t["topic"]: t["created"] for t in first["topics"]}
     assert made.pop("create-payments.v1") is False
-    assert len(made) == 13 and all(made.values()), made
+    assert len(made) == 14 and all(made.values()), made
     again = deployment.create_topics(partitions=3)
     assert not any(t["created"] for t in again["topics"])
     counts = {t["topic"]: t["partitions"] for t in again["topics"]}
-    assert counts.pop("create-control.v1") == 1
+    assert counts.pop("create-control.v1") == counts.pop("create-redriven.v1") == 1
     assert counts["create-payments.v1"] == 3 and counts["create-invoices.v1"] == 3
     # Another wish later changes nothing.
     later = deployment.create_topics(partitions=5)
     assert {t["topic"]: t["partitions"] for t in later["topics"]} == counts | {
-        "create-control.v1": 1
+        "create-control.v1": 1, "create-redriven.v1": 1
     }
 
 

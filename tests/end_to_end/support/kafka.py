@@ -73,7 +73,7 @@ class Deployment:
         ]
         for source in scene.SOURCES:
             self.values.append(f"kafka.topics.{source}={self.input_topic(source)}")
-        for output in (*DECISIONS, *LETTERS, "releases", "journal"):
+        for output in (*DECISIONS, *LETTERS, "releases", "journal", "redriven"):
             self.values.append(f"kafka.topics.{output}={self.output_topic(output)}")
 
     def input_topic(self, source):

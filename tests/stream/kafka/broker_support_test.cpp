@@ -158,6 +158,7 @@ KafkaSettings settings_for(const std::string& name) {
     settings.output_topics[static_cast<std::size_t>(i)] =
         fmt::format("{}.{}", name, name_of(static_cast<OutputTopic>(i)));
   }
+  settings.redriven_topic = name + ".redriven";
   return settings;
 }
 

@@ -21,6 +21,7 @@ void make_alone(KafkaSettings settings, Source source, int partitions) {
   const std::string topic = settings.input(source);
   settings.input_topics.fill("");
   settings.output_topics.fill("");
+  settings.redriven_topic.clear();
   settings.input_topics[static_cast<std::size_t>(source)] = topic;
   create_topics(settings, partitions);
 }
@@ -34,11 +35,12 @@ TEST(BrokerTopics, CreatesWhatIsMissingAndLeavesWhatExists) {
   }
   make_alone(settings, Source::payments, 3);
   // The others take the partition count of payments, which stays.
-  EXPECT_EQ(create_topics(settings, 0).size(), 13U);
+  EXPECT_EQ(create_topics(settings, 0).size(), 14U);
   EXPECT_THAT(create_topics(settings, 0), IsEmpty());
   EXPECT_THAT(create_topics(settings, 5), IsEmpty());
   for (const TopicStatus& status : describe_topics(settings, 0)) {
-    EXPECT_EQ(status.partitions, status.plan.role == "control" ? 1 : 3) << status.plan.role;
+    const bool alone = status.plan.role == "control" || status.plan.role == "redriven";
+    EXPECT_EQ(status.partitions, alone ? 1 : 3) << status.plan.role;
     EXPECT_THAT(status.differences, IsEmpty()) << status.plan.role;
   }
   const TopicCheck check = check_topics(settings);
@@ -53,6 +55,10 @@ TEST(BrokerTopics, RefusesWhatServeCannotWorkWith) {
               ThrowsMessage<RunError>(AllOf(HasSubstr("missing topics absent.payments "
                                                       "(kafka.topics.payments), absent.invoices"),
                                             HasSubstr("tidemark topics --create"))));
+  // The marks of redrive are not the engine's.
+  KafkaSettings unmarked = made_settings("unmarked", 2);
+  unmarked.redriven_topic = "unmarked.nowhere";
+  EXPECT_EQ(check_topics(unmarked).partitions, 2);
   const KafkaSettings uneven = settings_for("uneven");
   make_alone(uneven, Source::invoices, 2);
   create_topics(uneven, 4);
