@@ -58,7 +58,10 @@ void Server::recover(int partition) {
   LogRepeater log{config_, releases_, intake_, *readers_, again, after, &committed};
   Recovered recovered = log.repeat(partition, std::move(from), &committed);
   check_reaches(config_, recovered, partition, committed);
-  if (recovered.next != committed) committer_->commit(positions_of(partition, recovered.next));
+  if (config_.kafka.delivery == Delivery::at_least_once) {
+    if (!records_.empty()) hand_over();
+    committer_->commit(positions_of(partition, recovered.next));
+  }
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
                                                 ? SourceState::closed
