@@ -26,9 +26,8 @@ class Packer {
   double cost() const {
     double cost = 2.0 * static_cast<double>(packing_.leaf_of_code.size());
     for (const TreePosition& position : packing_.positions) {
-      if (position.path.size() > 1) {
-        cost += chain_step_cost * static_cast<double>(position.path.size() + 1);
-      }
+      const std::uint32_t steps = position.end - position.begin;
+      if (steps > 1) cost += chain_step_cost * static_cast<double>(steps + 1);
     }
     return cost;
   }
@@ -59,41 +58,44 @@ class Packer {
     const std::int32_t half = 1 << (packing_.width - 1 - level);
     const std::int32_t boundary = cheapest(begin, end, half);
     TreePosition& position = packing_.positions[(std::size_t{1} << level) - 1 + index];
+    position.begin = static_cast<std::uint32_t>(packing_.paths.size());
     for (std::int32_t node = effective(0, begin, end);;) {
       const bool to_right = boundary > at(node).boundary;
-      position.path.push_back({at(node).node, to_right});
+      packing_.paths.push_back({at(node).node, to_right});
       if (boundary == at(node).boundary) break;
       node = effective(to_right ? at(node).right : at(node).left, begin, end);
     }
+    position.end = static_cast<std::uint32_t>(packing_.paths.size());
     split(begin, boundary, level + 1, index);
     split(boundary, end, level + 1, index | (1u << level));
   }
 
   /// The boundary with the shortest path that leaves at most `half` leaves on either side; among
   /// equals the one nearest the middle.
-  std::int32_t cheapest(std::int32_t begin, std::int32_t end, std::int32_t half) const {
-    std::vector<std::int32_t> level = {effective(0, begin, end)}, below;
+  std::int32_t cheapest(std::int32_t begin, std::int32_t end, std::int32_t half) {
+    level_.assign(1, effective(0, begin, end));
     while (true) {
       std::int32_t best = -1;
       const auto skew = [&](std::int32_t c) { return std::abs(2 * c - begin - end); };
-      for (const std::int32_t node : level) {
+      for (const std::int32_t node : level_) {
         const std::int32_t c = at(node).boundary;
         if (c - begin <= half && end - c <= half && (best < 0 || skew(c) < skew(best))) best = c;
       }
       if (best >= 0) return best;
-      below.clear();
-      for (const std::int32_t node : level) {
+      below_.clear();
+      for (const std::int32_t node : level_) {
         for (const std::int32_t child : {at(node).left, at(node).right}) {
           const std::int32_t next = effective(child, begin, end);
-          if (next >= 0) below.push_back(next);
+          if (next >= 0) below_.push_back(next);
         }
       }
-      std::swap(level, below);
+      std::swap(level_, below_);
     }
   }
 
   const TreeShape& shape_;
   TreePacking packing_;
+  std::vector<std::int32_t> level_, below_;  // of `cheapest`
 };
 
 }  // namespace
@@ -133,7 +135,7 @@ TreeShape make_tree_shape(const ForestImage& image, const ForestImageTree& tree)
 
 TreePacking pack_tree(const TreeShape& shape) {
   const std::uint32_t least = static_cast<std::uint32_t>(std::bit_width(shape.leaves.size() - 1));
-  if (least == 0) return {0, {}, {shape.leaves.front()}};
+  if (least == 0) return {0, {}, {}, {shape.leaves.front()}};
   TreePacking best;
   double best_cost = 0;
   for (std::uint32_t width = least; width <= bit_width_max; ++width) {
