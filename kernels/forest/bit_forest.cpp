@@ -30,16 +30,8 @@ std::uint32_t kind_of(const ForestImageNode& node) {
          (only_missing(node) ? kind_only_missing : 0u);
 }
 
-/// The two zeros are one cut.
 float cut_of(const ForestImageNode& node) {
-  return only_missing(node) ? 0.0f : node.cut + 0.0f;
-}
-
-/// Sorts as cuts do, then by node.
-std::uint64_t sort_key(float cut, std::uint32_t node) {
-  const auto bits = std::bit_cast<std::uint32_t>(cut);
-  const std::uint32_t ordered = bits >> 31 ? ~bits : bits | 1u << 31;
-  return std::uint64_t{ordered} << 32 | node;
+  return only_missing(node) ? 0.0f : node.cut;
 }
 
 /// The comparisons of a binary search over 2^bits - 1 cuts, level by level, padded with +infinity.
@@ -137,7 +129,7 @@ class Compiler {
       }
       const auto [at, fresh] = kinds_.emplace(kind_of(node), cuts_.size());
       if (fresh) cuts_.push_back({at->first, {}});
-      cuts_[at->second].tests.push_back(sort_key(cut_of(node), n));
+      cuts_[at->second].tests.push_back(cut_sort_key(cut_of(node), n));
     });
     std::sort(cuts_.begin(), cuts_.end(),
               [](const Cuts& a, const Cuts& b) { return a.kind < b.kind; });
