@@ -38,9 +38,9 @@ class JsonReader {
 
  private:
   [[noreturn]] void fail_at(std::size_t byte, std::string_view what) const {
-    const std::string_view near = text_.substr(std::min(byte, text_.size())).substr(0, 20);
-    throw UsageError(fmt::format("{}: not a JSON model at byte {}, near '{}': {}", name_, byte,
-                                 shown(near), what));
+    const std::string_view rest = text_.substr(std::min(byte, text_.size())).substr(0, 20);
+    const std::string near = rest.empty() ? "" : fmt::format(", near '{}'", shown(rest));
+    throw UsageError(fmt::format("{}: not a JSON model at byte {}{}: {}", name_, byte, near, what));
   }
   [[noreturn]] void fail(std::string_view what) const {
     fail_at(static_cast<std::size_t>(at_ - text_.data()), what);
