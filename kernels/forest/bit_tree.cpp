@@ -20,7 +20,7 @@ class Packer {
     packing_.width = width;
     packing_.positions.resize((std::size_t{1} << width) - 1);
     packing_.leaf_of_code.resize(std::size_t{1} << width);
-    split(0, static_cast<std::int32_t>(shape.leaves.size()), 0, 0);
+    split(0, static_cast<std::int32_t>(shape.leaves.size()), 0, 0, 0);
   }
 
   double cost() const {
@@ -47,8 +47,9 @@ class Packer {
     return node;
   }
 
-  /// Leaves [begin, end) below position `index` of `level`.
-  void split(std::int32_t begin, std::int32_t end, std::uint32_t level, std::uint32_t index) {
+  /// Leaves [begin, end), all below node `above`, go below position `index` of `level`.
+  void split(std::int32_t begin, std::int32_t end, std::uint32_t level, std::uint32_t index,
+             std::int32_t above) {
     if (end - begin == 1) {
       for (std::uint32_t code = index; code < packing_.leaf_of_code.size(); code += 1u << level) {
         packing_.leaf_of_code[code] = shape_.leaves[static_cast<std::size_t>(begin)];
@@ -56,24 +57,25 @@ class Packer {
       return;
     }
     const std::int32_t half = 1 << (packing_.width - 1 - level);
-    const std::int32_t boundary = cheapest(begin, end, half);
+    const std::int32_t top = effective(above, begin, end);
+    const std::int32_t boundary = cheapest(top, begin, end, half);
     TreePosition& position = packing_.positions[(std::size_t{1} << level) - 1 + index];
     position.begin = static_cast<std::uint32_t>(packing_.paths.size());
-    for (std::int32_t node = effective(0, begin, end);;) {
+    for (std::int32_t node = top;;) {
       const bool to_right = boundary > at(node).boundary;
       packing_.paths.push_back({at(node).node, to_right});
       if (boundary == at(node).boundary) break;
       node = effective(to_right ? at(node).right : at(node).left, begin, end);
     }
     position.end = static_cast<std::uint32_t>(packing_.paths.size());
-    split(begin, boundary, level + 1, index);
-    split(boundary, end, level + 1, index | (1u << level));
+    split(begin, boundary, level + 1, index, top);
+    split(boundary, end, level + 1, index | (1u << level), top);
   }
 
-  /// The boundary with the shortest path that leaves at most `half` leaves on either side; among
-  /// equals the one nearest the middle.
-  std::int32_t cheapest(std::int32_t begin, std::int32_t end, std::int32_t half) {
-    level_.assign(1, effective(0, begin, end));
+  /// The boundary with the shortest path from `top` that leaves at most `half` leaves on either
+  /// side; among equals the one nearest the middle.
+  std::int32_t cheapest(std::int32_t top, std::int32_t begin, std::int32_t end, std::int32_t half) {
+    level_.assign(1, top);
     while (true) {
       std::int32_t best = -1;
       const auto skew = [&](std::int32_t c) { return std::abs(2 * c - begin - end); };
