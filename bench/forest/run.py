@@ -178,7 +178,8 @@ def few_rows_table(results):
         trainers = "".join(f"{ms:.2f}" for ms in reasons.values())
         lines.append(
             f"| {result['model']} ({result['trainer']}) | {one:.2f} | "
-            + (f"{theirs:.1f} ({quick})" if quick else "") + f" | {few} | {mine:.3f} | {trainers} | "
+            + (f"{theirs:.1f} ({quick})" if quick else "")
+            + f" | {few} | {mine:.3f} | {trainers} | "
             f"{load['load_ms']:.0f} ({load['bytes'] / 1e6:.1f} MB, "
             f"{load['bytes'] / 1e3 / load['load_ms']:.0f} MB/s) | {load['first_load_ms']:.0f} |")
     return lines
