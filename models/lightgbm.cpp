@@ -252,8 +252,8 @@ class Importer {
   void check_numbers(const TextFields& fields, std::string_view key, std::size_t count) const {
     const auto found = fields.find(key);
     if (found == fields.end() || found->second.value.empty()) return;
-    reader_.array<double>(found->second, count, key, [&](std::string_view word) {
-      return reader_.any_number(word, found->second.line, key);
+    reader_.each(found->second, count, key, [&](std::string_view word) {
+      reader_.check_number(word, found->second.line, key);
     });
   }
 

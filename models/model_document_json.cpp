@@ -1,152 +1,207 @@
-// JSON text into a model document. simdjson finds the structure and checks UTF-8; numbers are read
-// here, for a float32 is not what one gets by way of a double.
+// JSON text into a model document, in one pass over the characters: nine tenths of a model are
+// arrays of numbers, and an index of where everything stands would cost more than reading it.
 #include <fmt/format.h>
-#include <simdjson.h>
 
-#include <charconv>
-#include <limits>
-#include <optional>
+#include <algorithm>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/utf8.hpp"
+#include "models/json_number.hpp"
 #include "models/model_document.hpp"
 #include "models/text_reader.hpp"
 
 namespace tidemark {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 class JsonReader {
  public:
   JsonReader(std::string_view text, std::string_view name) : text_(text), name_(name) {}
 
   DocumentValue run() {
-    const simdjson::padded_string padded(text_);
-    ondemand::parser parser;
-    ondemand::document document;  // lives as long as messages ask it for a place
-    try {
-      document = parser.iterate(padded);
-      document_ = &document;
-      ondemand::value root = document.get_value();
-      DocumentValue value = read(root, 0);
-      const char* rest = nullptr;
-      if (document.current_location().get(rest) == simdjson::SUCCESS) {
-        fail("something follows the document");
-      }
-      return value;
-    } catch (const simdjson::simdjson_error& error) {
-      fail(error.what());
+    if (const auto bad = invalid_utf8_offset(text_)) fail_at(*bad, "invalid UTF-8");
+    // With a brace at the end no number or word can run beyond it.
+    at_ = text_.data();
+    end_ = at_ + text_.size();
+    while (end_ != at_ && is_space(end_[-1])) --end_;
+    if (end_ == at_ || end_[-1] != '}') {
+      at_ = end_;
+      fail("truncated, or something follows the document");
     }
+    DocumentValue value = read(0);
+    if (at_ != end_) fail("something follows the document");
+    return value;
   }
 
  private:
+  [[noreturn]] void fail_at(std::size_t byte, std::string_view what) const {
+    const std::string_view rest = text_.substr(std::min(byte, text_.size())).substr(0, 20);
+    const std::string near = rest.empty() ? "" : fmt::format(", near '{}'", shown(rest));
+    throw UsageError(fmt::format("{}: not a JSON model at byte {}{}: {}", name_, byte, near, what));
+  }
   [[noreturn]] void fail(std::string_view what) const {
-    const char* at = nullptr;
-    if (document_ != nullptr && document_->current_location().get(at) == simdjson::SUCCESS) {
-      throw UsageError(fmt::format("{}: not a JSON model near '{}': {}", name_,
-                                   shown(std::string_view(at).substr(0, 20)), what));
-    }
-    throw UsageError(fmt::format("{}: not a JSON model: {}", name_, what));
+    fail_at(static_cast<std::size_t>(at_ - text_.data()), what);
   }
 
-  DocumentValue read(ondemand::value& from, int depth) {
+  /// The next character that is no space; 0 at the end.
+  char peek() {
+    while (at_ != end_ && is_space(*at_)) ++at_;
+    return at_ == end_ ? '\0' : *at_;
+  }
+
+  void take(char due) {
+    if (peek() != due) fail(fmt::format("'{}' is due", due));
+    ++at_;
+  }
+
+  /// Whether another value follows in a container that `close` ends; `first`: none came before.
+  bool another(char close, bool first) {
+    const char next = peek();
+    if (next == close) {
+      ++at_;
+      return false;
+    }
+    if (!first) take(',');
+    return true;
+  }
+
+  DocumentValue read(int depth) {
     if (depth > document_depth_max) fail("nested too deeply");
     if (++values_ > document_values_max) fail("too many values");
     DocumentValue value;
-    const ondemand::json_type type = from.type();
-    switch (type) {
-      case ondemand::json_type::object:
-        value.kind = DocumentValue::Kind::object;
-        for (auto field : from.get_object()) {
-          std::string key(std::string_view(field.unescaped_key()));
-          ondemand::value member = field.value();
-          value.members.push_back({std::move(key), read(member, depth + 1)});
-        }
+    switch (peek()) {
+      case '{':
+        read_object(depth, value);
         break;
-      case ondemand::json_type::array:
-        read_array(from, depth, value);
+      case '[':
+        read_array(depth, value);
         break;
-      case ondemand::json_type::string:
+      case '"':
         value.kind = DocumentValue::Kind::text;
-        value.text = std::string_view(from.get_string());
+        value.text = read_text();
         break;
-      case ondemand::json_type::null:
-        if (!from.is_null()) fail("a word that JSON does not have");
+      case 'n':
+        if (!std::string_view(at_, end_).starts_with("null")) fail("a value is due");
+        at_ += 4;
         break;
       default:
         value.kind = DocumentValue::Kind::number;
-        value.number = read_number(from);
+        value.number = read_number();
     }
     return value;
   }
 
-  /// Numbers stay numbers as long as nothing else comes.
-  void read_array(ondemand::value& from, int depth, DocumentValue& value) {
+  void read_object(int depth, DocumentValue& value) {
+    value.kind = DocumentValue::Kind::object;
+    take('{');
+    while (another('}', value.members.empty())) {
+      if (peek() != '"') fail("a name is due");
+      std::string name = read_text();
+      take(':');
+      value.members.push_back({std::move(name), read(depth + 1)});
+    }
+  }
+
+  /// Numbers alone, which an empty array is too, or no number among the values.
+  void read_array(int depth, DocumentValue& value) {
+    take('[');
+    const char first = peek();
+    if (first == '{' || first == '[' || first == '"' || first == 'n') {
+      value.kind = DocumentValue::Kind::list;
+      while (another(']', value.list.empty())) value.list.push_back(read(depth + 1));
+      return;
+    }
     value.kind = DocumentValue::Kind::numbers;
-    for (auto item : from.get_array()) {
-      ondemand::value element = item.value();
-      if (const auto odd = beyond_json(element.raw_json_token())) {
-        // Not moving on is moving on: the array skips what has not been read.
-        if (value.kind != DocumentValue::Kind::numbers) fail("numbers among other values");
-        value.numbers.push_back(*odd);
-        continue;
-      }
-      const ondemand::json_type type = element.type();
-      const bool number =
-          type == ondemand::json_type::number || type == ondemand::json_type::boolean;
-      if (number && value.kind == DocumentValue::Kind::numbers) {
-        value.numbers.push_back(read_number(element));
-        continue;
-      }
-      if (value.kind == DocumentValue::Kind::numbers) {
-        if (!value.numbers.empty()) fail("numbers and other values in one array");
-        value.kind = DocumentValue::Kind::list;
-      }
-      value.list.push_back(read(element, depth + 1));
-    }
+    numbers_.clear();
+    while (another(']', numbers_.empty())) numbers_.push_back(read_number());
+    value.numbers.assign(numbers_.begin(), numbers_.end());
   }
 
-  /// XGBoost writes NaN and infinities, as JSON does not, where a value does not matter.
-  static std::optional<double> beyond_json(std::string_view token) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    if (token.starts_with("NaN")) return std::numeric_limits<double>::quiet_NaN();
-    if (token.starts_with("Infinity")) return infinity;
-    if (token.starts_with("-Infinity")) return -infinity;
-    return std::nullopt;
+  double read_number() {
+    double value = 0;
+    const char* const end = peek() == '\0' ? nullptr : read_json_number(at_, value);
+    if (end == nullptr) fail("a number that is a float32 is due");
+    at_ = end;
+    return value;
   }
 
-  double read_number(ondemand::value& from) {
-    const ondemand::json_type type = from.type();
-    if (type == ondemand::json_type::boolean) return bool(from.get_bool()) ? 1 : 0;
-    std::string_view token = from.raw_json_token();
-    // One pass over the characters: a model has a number every few bytes.
-    std::size_t length = 0;
-    bool fraction = false;
-    for (; length < token.size(); ++length) {
-      const char c = token[length];
-      const bool of_fraction = c == '.' || c == 'e' || c == 'E';
-      if (!of_fraction && c != '-' && c != '+' && !(c >= '0' && c <= '9')) break;
-      fraction |= of_fraction;
+  std::string read_text() {
+    take('"');
+    std::string text;
+    for (;; ++at_) {
+      const char* const special = std::find_if(at_, end_, [](char c) {
+        return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ';
+      });
+      text.append(at_, special);
+      at_ = special;
+      if (at_ == end_) fail("a text without its end");
+      if (*at_ == '"') break;
+      if (*at_ != '\\') fail("a control character in a text");
+      ++at_;
+      read_escape(text);
     }
-    token = token.substr(0, length);
-    from.get_double().value();  // moves on, and knows what a JSON number may look like
-    const char* const end = token.data() + token.size();
-    if (!fraction) {
-      std::int64_t whole = 0;
-      const auto read = std::from_chars(token.data(), end, whole);
-      if (read.ec == std::errc() && read.ptr == end) return static_cast<double>(whole);
+    ++at_;
+    return text;
+  }
+
+  /// What follows a backslash; the last character of it is left for the caller to pass.
+  void read_escape(std::string& text) {
+    constexpr std::string_view names = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
+    if (at_ == end_) fail("a text without its end");
+    if (*at_ != 'u') {
+      const std::size_t which = names.find(*at_);
+      if (which == std::string_view::npos) fail("an escape that JSON does not have");
+      text += meanings[which];
+      return;
     }
-    float value = 0;
-    const auto read = std::from_chars(token.data(), end, value);
-    if (read.ec != std::errc() || read.ptr != end) {
-      fail(fmt::format("{} is not a float32", shown(token)));
+    std::uint32_t code = read_hex();
+    if (code >= 0xD800 && code < 0xDC00 && end_ - at_ > 2 && at_[1] == '\\' && at_[2] == 'u') {
+      at_ += 2;
+      const std::uint32_t low = read_hex();
+      if (low < 0xDC00 || low >= 0xE000) fail("half of a surrogate pair");
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
-    return static_cast<double>(value);
+    if (code >= 0xD800 && code < 0xE000) fail("half of a surrogate pair");
+    append_utf8(code, text);
+  }
+
+  /// Four digits behind the u at hand; the last one is left for the caller to pass.
+  std::uint32_t read_hex() {
+    std::uint32_t code = 0;
+    for (int i = 0; i < 4; ++i) {
+      constexpr std::string_view digits = "0123456789abcdef0123456789ABCDEF";
+      const std::size_t digit = ++at_ == end_ ? std::string_view::npos : digits.find(*at_);
+      if (digit == std::string_view::npos) fail("four hexadecimal digits are due");
+      code = code << 4 | static_cast<std::uint32_t>(digit % 16);
+    }
+    return code;
+  }
+
+  static void append_utf8(std::uint32_t code, std::string& text) {
+    const auto byte = [&](std::uint32_t bits) { text += static_cast<char>(bits); };
+    const auto more = [&](int shift) { byte(0x80 | (code >> shift & 0x3F)); };
+    if (code < 0x80) return byte(code);
+    if (code < 0x800) {
+      byte(0xC0 | code >> 6);
+    } else if (code < 0x10000) {
+      byte(0xE0 | code >> 12);
+      more(6);
+    } else {
+      byte(0xF0 | code >> 18);
+      more(12);
+      more(6);
+    }
+    more(0);
   }
 
   const std::string_view text_, name_;
-  ondemand::document* document_ = nullptr;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
   std::size_t values_ = 0;
+  std::vector<double> numbers_;  // of the array at hand
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -77,14 +78,14 @@ class TextReader {
   }
 
   /// A number of which only the form matters: NaN, infinite or beyond a double is fine.
-  double any_number(std::string_view word, std::int64_t line, std::string_view key) const {
+  void check_number(std::string_view word, std::int64_t line, std::string_view key) const {
+    if (is_decimal(word)) return;
     double value = 0;
     const char* end = word.data() + word.size();
     const auto got = std::from_chars(word.data(), end, value);
     if (got.ec == std::errc::invalid_argument || got.ptr != end) {
       fail(line, fmt::format("{}: '{}' is not a number", key, shown(word)));
     }
-    return value;
   }
 
   /// Correctly rounded, as the trainer reads it. An overflow is damage: it writes +-1e300 at most.
@@ -100,27 +101,59 @@ class TextReader {
     return value;
   }
 
-  /// Exactly `count` words of a field. Words are counted before anything is reserved.
+  /// Exactly `count` words of a field, each shown to `read`. Nothing is reserved by a count that
+  /// the text claims.
+  template <typename Read>
+  void each(const TextField& field, std::size_t count, std::string_view key, Read&& read) const {
+    std::size_t words = 0;
+    const char* at = field.value.data();
+    const char* const end = at + field.value.size();
+    while (at != end) {
+      const char* const begin = at;
+      while (at != end && *at != ' ') ++at;
+      const std::string_view word(begin, static_cast<std::size_t>(at - begin));
+      if (at != end) ++at;
+      if (word.empty()) continue;
+      if (words++ == count) fail(field.line, fmt::format("{}: more than {} values", key, count));
+      read(word);
+    }
+    if (words != count) {
+      fail(field.line, fmt::format("{}: {} values where {} are due", key, words, count));
+    }
+  }
+
   template <typename T, typename Read>
   std::vector<T> array(const TextField& field, std::size_t count, std::string_view key,
                        Read&& read) const {
     std::vector<T> out;
-    std::string_view rest = field.value;
-    while (!rest.empty()) {
-      const std::size_t space = rest.find(' ');
-      const std::string_view word = rest.substr(0, space);
-      rest = space == std::string_view::npos ? std::string_view() : rest.substr(space + 1);
-      if (word.empty()) continue;
-      if (out.size() == count) fail(field.line, fmt::format("{}: more than {} values", key, count));
-      out.push_back(static_cast<T>(read(word)));
-    }
-    if (out.size() != count) {
-      fail(field.line, fmt::format("{}: {} values where {} are due", key, out.size(), count));
-    }
+    out.reserve(std::min(count, field.value.size() / 2 + 1));
+    each(field, count, key,
+         [&](std::string_view word) { out.push_back(static_cast<T>(read(word))); });
     return out;
   }
 
  private:
+  /// Digits, a point with digits, an exponent: what trainers write.
+  static bool is_decimal(std::string_view word) {
+    std::size_t at = word.starts_with('-') ? 1 : 0;
+    const auto digits = [&] {
+      const std::size_t begin = at;
+      while (at < word.size() && word[at] >= '0' && word[at] <= '9') ++at;
+      return at > begin;
+    };
+    if (!digits()) return false;
+    if (at < word.size() && word[at] == '.') {
+      ++at;
+      if (!digits()) return false;
+    }
+    if (at < word.size() && (word[at] == 'e' || word[at] == 'E')) {
+      ++at;
+      if (at < word.size() && (word[at] == '-' || word[at] == '+')) ++at;
+      if (!digits()) return false;
+    }
+    return at == word.size();
+  }
+
   /// from_chars reports too large and too small alike and leaves the value alone; only too small is
   /// harmless (it is zero).
   static bool is_underflow(std::string_view word, double& value) {

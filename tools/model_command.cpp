@@ -12,6 +12,7 @@
 #include "bench/forest/forest_bench.hpp"
 #include "features/plan.hpp"
 #include "kernels/base/failure.hpp"
+#include "kernels/base/utf8.hpp"
 #include "kernels/forest/forest_image.hpp"
 #include "kernels/forest/scorer.hpp"
 #include "models/load_forest.hpp"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t rows_timed = 4096;
 constexpr std::size_t features_listed = 10;
+constexpr std::size_t name_bytes_max = 100;  // of a feature, as it is listed
 
 struct Spread {
   double least = 0, mean = 0, most = 0;
@@ -130,12 +132,13 @@ void print_report(const std::string& file, const ModelReport& report) {
   line("features",
        fmt::format("{}, of them used {}", forest.feature_names.size(), report.splits.size()));
   for (std::size_t i = 0; i < std::min(features_listed, report.splits.size()); ++i) {
-    line("", fmt::format("{:>7} splits  {}", report.splits[i].second, report.splits[i].first));
+    line("", fmt::format("{:>7} splits  {}", report.splits[i].second,
+                         one_line(report.splits[i].first, name_bytes_max)));
   }
   line("memory", fmt::format("{:.1f} MiB compiled", static_cast<double>(report.bytes) / 1048576));
   if (report.rate.points.empty()) return;
   line("kernel", fmt::format("{} ({})", report.rate.kernel, report.rate.isa));
-  line("load", fmt::format("{:.1f} ms", report.rate.load_ms));
+  line("load", fmt::format("{:.1f} ms", report.rate.load.ms()));
   line("rate",
        fmt::format("{:.0f} rows/s, one row in {:.1f} us: measured just now, one thread, rows "
                    "at the model's own cuts",

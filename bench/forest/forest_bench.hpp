@@ -28,8 +28,16 @@ struct ForestBenchPoint {
   double call_us_median = 0;
 };
 
+/// From file to scorer, medians of several loads: the file stays in the page cache.
+struct ForestLoad {
+  std::size_t bytes = 0;  // of the file
+  double first_ms = 0;    // while memory is still to be had from the system
+  double import_ms = 0, compile_ms = 0;
+  double ms() const { return import_ms + compile_ms; }
+};
+
 struct ForestBenchResult {
-  double load_ms = 0;  // file to scorer
+  ForestLoad load;
   std::string kernel, isa;
   std::vector<ForestBenchPoint> points;
 };

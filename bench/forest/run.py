@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import shutil
 import signal
 import statistics
 import subprocess
@@ -129,35 +130,69 @@ def compare(trainer_name, shape, options, work):
                    for batch in batches if any(batch in one for one in found)}
             for name, found in rounds.items()
         }
-    result["load_ms"], result["kernel"] = ours.load_ms, ours.kernel
+    result["load"], result["kernel"] = ours.load, ours.kernel
     trainer.set_threads(1)
     result["reasons_ms"] = explain(ours, trainer, rows, options, work)
     return result
 
 
-def table(results, options):
-    lines = ["# Forests beside other engines", "", f"`{options.command}`", ""]
-    lines += ["| model | threads | ours, rows/s at best | fastest peer, rows/s at best | ratio | "
-              "one row: ours, us | one row: fastest peer, us |", "|---|---|---|---|---|---|---|"]
+def machine():
+    """The processor, its cores, and how busy it was when the run began."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return (f"{names[0] if names else 'unknown processor'}, {multiprocessing.cpu_count()} cores, "
+            f"load {os.getloadavg()[0]:.1f} at the start, {time.strftime('%Y-%m-%d')}")
+
+
+def best_of(rates):
+    """Ours and the fastest peer at their best batch sizes, and of one row: (ours, name, theirs)."""
+    best = {name: max(by_batch.values()) for name, by_batch in rates.items() if by_batch}
+    ones = {name: 1e6 / by_batch[1] for name, by_batch in rates.items() if 1 in by_batch}
+    ours, our_one = best.pop("tidemark"), ones.pop("tidemark")
+    peer = max(best, key=best.get, default=None)
+    quick = min(ones, key=ones.get, default=None)
+    return (ours, peer, best.get(peer)), (our_one, quick, ones.get(quick))
+
+
+def rates_table(results):
+    lines = ["| model | threads | ours, rows/s at best | fastest peer, rows/s at best | ratio |",
+             "|---|---|---|---|---|"]
     for result in results:
         for threads, rates in result["rates"].items():
-            best = {name: max(by_batch.values()) for name, by_batch in rates.items() if by_batch}
-            ones = {name: 1e6 / by_batch[1] for name, by_batch in rates.items() if 1 in by_batch}
-            ours, our_one = best.pop("tidemark"), ones.pop("tidemark")
-            peer = max(best, key=best.get) if best else None
-            quick = min(ones, key=ones.get) if ones else None
-            lines.append(
-                f"| {result['model']} ({result['trainer']}) | {threads} | {ours:,.0f} | "
-                + (f"{best[peer]:,.0f} ({peer}) | {ours / best[peer]:.1f} | " if peer else "| | ")
-                + f"{our_one:.2f} | " + (f"{ones[quick]:.1f} ({quick}) |" if quick else "|"))
+            (ours, peer, theirs), _ = best_of(rates)
+            lines.append(f"| {result['model']} ({result['trainer']}) | {threads} | {ours:,.0f} | "
+                         + (f"{theirs:,.0f} ({peer}) | {ours / theirs:.1f} |" if peer else "| |"))
+    return lines
+
+
+def few_rows_table(results):
+    """One thread: a single row, 32 rows, reasons, and the load."""
+    lines = ["| model | one row, us | fastest peer's, us | 32 rows, us | reasons, ms a row | "
+             "trainer's, ms | load, ms | first load, ms |", "|---|---|---|---|---|---|---|---|"]
     for result in results:
-        lines += ["", f"## {result['model']} ({result['trainer']})", "",
-                  f"Ours: {result['kernel']}; loaded in {result['load_ms']:.0f} ms.", ""]
+        rates, load = result["rates"]["1"], result["load"]
+        _, (one, quick, theirs) = best_of(rates)
+        few = f"{32e6 / rates['tidemark'][32]:.0f}" if 32 in rates["tidemark"] else ""
         reasons = dict(result["reasons_ms"])
         mine = reasons.pop("tidemark")
-        for name, theirs in reasons.items():
-            lines.append(f"Reasons on one thread: {mine:.3f} ms a row, {name}'s contributions "
-                         f"{theirs:.2f} ms, {theirs / mine:.0f} times as long.")
+        trainers = "".join(f"{ms:.2f}" for ms in reasons.values())
+        lines.append(
+            f"| {result['model']} ({result['trainer']}) | {one:.2f} | "
+            + (f"{theirs:.1f} ({quick})" if quick else "")
+            + f" | {few} | {mine:.3f} | {trainers} | "
+            f"{load['load_ms']:.0f} ({load['bytes'] / 1e6:.1f} MB, "
+            f"{load['bytes'] / 1e3 / load['load_ms']:.0f} MB/s) | {load['first_load_ms']:.0f} |")
+    return lines
+
+
+def table(results, options):
+    lines = [f"`{options.command}`", "", f"On {options.machine}.", "", *rates_table(results), "",
+             "With one thread:", "", *few_rows_table(results), "",
+             "![Rows per second by batch size](forest.svg)"]
+    for result in results:
+        lines += ["", f"### {result['model']} ({result['trainer']})", "",
+                  f"Ours: {result['kernel']}; read in {result['load']['import_ms']:.0f} ms, "
+                  f"compiled in {result['load']['compile_ms']:.0f} ms."]
         for threads, rates in result["rates"].items():
             batches = sorted({batch for by_batch in rates.values() for batch in by_batch})
             lines += ["", f"Rows/s with {threads} thread{'s' if threads != '1' else ''}:", "",
@@ -173,14 +208,19 @@ def table(results, options):
 
 
 def plot(results, path):
+    """One panel a model: the columns are the shapes, the rows the trainers."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
     matplotlib.rcParams["svg.hashsalt"] = "tidemark"
-    figure, axes = pyplot.subplots(1, len(results), figsize=(5 * len(results), 4), squeeze=False)
-    for axis, result in zip(axes[0], results, strict=True):
+    shapes = list(dict.fromkeys(result["model"] for result in results))
+    trainers = list(dict.fromkeys(result["trainer"] for result in results))
+    figure, axes = pyplot.subplots(len(trainers), len(shapes), squeeze=False,
+                                   figsize=(5 * len(shapes), 4 * len(trainers)))
+    for result in results:
+        axis = axes[trainers.index(result["trainer"])][shapes.index(result["model"])]
         for name, by_batch in result["rates"]["1"].items():
             axis.loglog(list(by_batch), list(by_batch.values()), marker="o", label=name,
                         linewidth=3 if name == "tidemark" else 1.2)
@@ -194,6 +234,23 @@ def plot(results, path):
     figure.savefig(path, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
 
 
+MARKS = ("<!-- measured: by tools/bench forest --results -->", "<!-- end of what was measured -->")
+
+
+def parts_of(page):
+    """What stands before and behind the measured part of a page."""
+    whole = page.read_text()
+    if any(whole.count(mark) != 1 for mark in MARKS):
+        sys.exit(f"{page}: one '{MARKS[0]}' and one '{MARKS[1]}' are due")
+    begin, rest = whole.split(MARKS[0])
+    return begin, rest.split(MARKS[1])[1]
+
+
+def put_into(page, text):
+    begin, end = parts_of(page)
+    page.write_text(f"{begin}{MARKS[0]}\n\n{text}\n{MARKS[1]}{end}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, help="the tidemark program")
@@ -205,7 +262,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each batch size")
     parser.add_argument("--largest", type=int, default=BATCHES[-1], help="batch")
-    parser.add_argument("--compile-seconds", type=float, default=600)
+    parser.add_argument("--compile-seconds", type=float, default=600,
+                        help="how long TL2cgen and lleaves may compile a model, each")
+    parser.add_argument("--results", help="page to put the tables into, the plot beside it")
     parser.add_argument("--engines", help="only these, for example LightGBM,XGBoost")
     parser.add_argument("--quick", action="store_true", help="a tiny model, trainers only")
     options = parser.parse_args()
@@ -218,15 +277,24 @@ def main():
     work, out = pathlib.Path(options.work), pathlib.Path(options.out)
     work.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
+    options.machine = machine()
+    if options.results:
+        parts_of(pathlib.Path(options.results))  # now, not after an hour
     results = []
     for shape in options.models.split(","):
         for trainer in options.trainers.split(","):
             print(f"{shape} ({trainer})", file=sys.stderr, flush=True)
             results.append(compare(trainer, shape, options, work))
-    (out / "forest.json").write_text(json.dumps(results, indent=1) + "\n")
-    (out / "forest.md").write_text(table(results, options))
+            # After every model: a run that is stopped keeps what it has.
+            (out / "forest.json").write_text(json.dumps(results, indent=1) + "\n")
+            (out / "forest.md").write_text(table(results, options))
     if not options.quick:
         plot(results, out / "forest.svg")
+    if options.results:
+        page = pathlib.Path(options.results)
+        put_into(page, table(results, options))
+        if not options.quick:
+            shutil.copy(out / "forest.svg", page.with_suffix(".svg"))
     print(table(results, options))
 
 

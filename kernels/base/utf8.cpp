@@ -1,6 +1,7 @@
 #include "kernels/base/utf8.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 namespace tidemark {
 namespace {
@@ -14,10 +15,19 @@ std::size_t sequence_bytes(unsigned char lead) {
   return lead < 0xF5 ? 4 : 0;
 }
 
+/// The first place from `at` on whose eight bytes are not all ASCII, or that has fewer behind it.
+std::size_t skip_ascii(std::string_view text, std::size_t at) {
+  for (std::uint64_t eight; text.size() - at >= sizeof(eight); at += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + at, sizeof(eight));
+    if ((eight & 0x8080808080808080u) != 0) break;
+  }
+  return at;
+}
+
 }  // namespace
 
 std::optional<std::size_t> invalid_utf8_offset(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
     const std::size_t bytes = sequence_bytes(byte(0));
     if (bytes == 0 || at + bytes > text.size()) return at;

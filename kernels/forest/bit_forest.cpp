@@ -1,11 +1,12 @@
 #include "kernels/forest/bit_forest.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <limits>
 #include <map>
-#include <tuple>
+#include <span>
+#include <unordered_map>
+#include <utility>
 
 #include "kernels/forest/bit_tree.hpp"
 
@@ -14,18 +15,19 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// What makes a column of its own: matrix column, zero_missing, missing goes right, only_missing.
-using ColumnKey = std::tuple<std::uint32_t, bool, bool, bool>;
-
 /// "Everything but the missing goes left" cannot be a comparison with +infinity as missing values
 /// are +infinity themselves: it is a column of its own, with 0 as its cut.
 bool only_missing(const ForestImageNode& node) {
   return node.cut == infinity && (node.column_flags & node_missing_left) == 0;
 }
 
-ColumnKey key_of(const ForestImageNode& node) {
-  return {node.column_flags & node_column_mask, (node.column_flags & node_zero_missing) != 0,
-          (node.column_flags & node_missing_left) == 0, only_missing(node)};
+/// What makes a column of its own: the matrix column, and how missing values are seen there.
+enum ColumnKind : std::uint32_t { kind_only_missing = 1, kind_missing_right = 2, kind_zero = 4 };
+std::uint32_t kind_of(const ForestImageNode& node) {
+  return (node.column_flags & node_column_mask) << 3 |
+         ((node.column_flags & node_zero_missing) != 0 ? kind_zero : 0u) |
+         ((node.column_flags & node_missing_left) == 0 ? kind_missing_right : 0u) |
+         (only_missing(node) ? kind_only_missing : 0u);
 }
 
 float cut_of(const ForestImageNode& node) {
@@ -78,6 +80,12 @@ class Compiler {
   }
 
  private:
+  /// The tests of one kind of column, as sort keys.
+  struct Cuts {
+    std::uint32_t kind = 0;
+    std::vector<std::uint64_t> tests;
+  };
+
   const ForestImageTree& tree(std::int32_t t) const {
     return image_.trees[static_cast<std::size_t>(t)];
   }
@@ -97,7 +105,8 @@ class Compiler {
     return end - static_cast<std::size_t>(tree(t).leaf_begin) > (std::size_t{1} << bit_width_max);
   }
 
-  /// Nodes of the trees that are bit-sliced. A tree's nodes follow each other, its root first.
+  /// Numbers of the nodes of trees that are bit-sliced. A tree's nodes follow each other, its root
+  /// first.
   template <typename Visit>
   void for_each_node(Visit&& visit) const {
     std::int32_t end = static_cast<std::int32_t>(image_.nodes.size());
@@ -105,55 +114,59 @@ class Compiler {
       const std::int32_t root = image_.trees[t].root;
       if (root < 0) continue;
       if (!walked(static_cast<std::int32_t>(t))) {
-        for (std::int32_t n = root; n < end; ++n) {
-          visit(image_.nodes[static_cast<std::size_t>(n)]);
-        }
+        for (std::int32_t n = root; n < end; ++n) visit(static_cast<std::uint32_t>(n));
       }
       end = root;
     }
   }
 
   void collect_tests() {
-    for_each_node([&](const ForestImageNode& node) {
+    for_each_node([&](std::uint32_t n) {
+      const ForestImageNode& node = image_.nodes[n];
       if (node.column_flags & node_categorical) {
-        sets_[static_cast<std::uint32_t>(node.cut)] = node.column_flags & node_column_mask;
-      } else {
-        cuts_[key_of(node)].push_back(cut_of(node));
+        sets_[static_cast<std::uint32_t>(node.cut)] = n;
+        return;
       }
+      const auto [at, fresh] = kinds_.emplace(kind_of(node), cuts_.size());
+      if (fresh) cuts_.push_back({at->first, {}});
+      cuts_[at->second].tests.push_back(cut_sort_key(cut_of(node), n));
     });
+    std::sort(cuts_.begin(), cuts_.end(),
+              [](const Cuts& a, const Cuts& b) { return a.kind < b.kind; });
   }
 
   void number_masks() {
-    for (auto& [key, cuts] : cuts_) {
-      std::sort(cuts.begin(), cuts.end());
-      cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-      BitColumn column;
-      column.source = source_of(std::get<0>(key));
-      column.zero_missing = std::get<1>(key);
-      column.missing_as = std::get<2>(key) ? infinity : -infinity;
-      column.only_missing = std::get<3>(key);
-      column.cut_count = static_cast<std::uint32_t>(cuts.size());
-      column.mask_begin = out_.mask_count;
-      out_.mask_count += column.cut_count;
-      add_search(cuts, column, out_.search);
-      mask_begin_[key] = column.mask_begin;
-      out_.columns.push_back(column);
-    }
-    for (const auto& [index, matrix_column] : sets_) {
-      set_masks_[index] = out_.mask_count;
-      out_.sets.push_back(
-          {source_of(matrix_column), image_.category_sets[index], out_.mask_count++});
+    mask_of_node_.resize(image_.nodes.size());
+    for (Cuts& cuts : cuts_) number_column(cuts);
+    for (const auto& [index, n] : sets_) {
+      mask_of_node_[n] = out_.mask_count;
+      out_.sets.push_back({source_of(image_.nodes[n].column_flags & node_column_mask),
+                           image_.category_sets[index], out_.mask_count++});
     }
   }
 
-  std::uint32_t mask_of(const ForestImageNode& node) const {
-    if (node.column_flags & node_categorical) {
-      return set_masks_.find(static_cast<std::uint32_t>(node.cut))->second;
+  /// One mask for each distinct cut, ascending.
+  void number_column(Cuts& cuts) {
+    std::sort(cuts.tests.begin(), cuts.tests.end());
+    BitColumn column;
+    column.source = source_of(cuts.kind >> 3);
+    column.zero_missing = (cuts.kind & kind_zero) != 0;
+    column.missing_as = (cuts.kind & kind_missing_right) != 0 ? infinity : -infinity;
+    column.only_missing = (cuts.kind & kind_only_missing) != 0;
+    column.mask_begin = out_.mask_count;
+    distinct_.clear();
+    for (const std::uint64_t test : cuts.tests) {
+      const auto n = static_cast<std::uint32_t>(test);
+      const float cut = cut_of(image_.nodes[n]);
+      if (distinct_.empty() || distinct_.back() != cut) {
+        distinct_.push_back(cut);
+        ++out_.mask_count;
+      }
+      mask_of_node_[n] = out_.mask_count - 1;
     }
-    const ColumnKey key = key_of(node);
-    const std::vector<float>& cuts = cuts_.find(key)->second;
-    const auto at = std::lower_bound(cuts.begin(), cuts.end(), cut_of(node));
-    return mask_begin_.find(key)->second + static_cast<std::uint32_t>(at - cuts.begin());
+    column.cut_count = static_cast<std::uint32_t>(distinct_.size());
+    add_search(distinct_, column, out_.search);
+    out_.columns.push_back(column);
   }
 
   /// Returns how many scratch masks it needs.
@@ -171,7 +184,8 @@ class Compiler {
       out.position_begin = static_cast<std::uint32_t>(out_.positions.size());
       out.chain_begin = static_cast<std::uint32_t>(out_.chain.size());
       for (const TreePosition& position : packing.positions) {
-        out_.positions.push_back(place(shape, position, scratch_begin, scratch));
+        const std::span path(packing.paths.data() + position.begin, position.end - position.begin);
+        out_.positions.push_back(place(shape, path, scratch_begin, scratch));
       }
       out.chain_end = static_cast<std::uint32_t>(out_.chain.size());
       out.leaf_begin = static_cast<std::uint32_t>(out_.leaf_numbers.size());
@@ -217,23 +231,20 @@ class Compiler {
   }
 
   /// The mask of a position; a path of several nodes becomes a chain into a scratch mask.
-  std::uint32_t place(const TreeShape& shape, const TreePosition& position,
+  std::uint32_t place(const TreeShape& shape, std::span<const PathStep> path,
                       std::uint32_t scratch_begin, std::uint32_t& scratch) {
-    const auto mask = [&](std::size_t step) {
-      const std::int32_t node = position.path[step].node;
-      return mask_of(image_.nodes[static_cast<std::size_t>(node)]);
-    };
     // Nobody reads an unused position's decision; the root's mask is near at hand.
-    if (position.path.empty()) {
-      return mask_of(image_.nodes[static_cast<std::size_t>(shape.root)]);
-    }
-    if (position.path.size() == 1) return mask(0);
+    if (path.empty()) return mask_of_node_[static_cast<std::size_t>(shape.root)];
+    const auto mask = [&](std::size_t step) {
+      return mask_of_node_[static_cast<std::size_t>(path[step].node)];
+    };
+    if (path.size() == 1) return mask(0);
     const std::uint32_t target = scratch_begin + scratch++;
     constexpr std::uint32_t ones = 0xFFFFFFFFu;
-    for (std::size_t step = position.path.size(); step-- > 0;) {
-      const bool last = step + 1 == position.path.size();
+    for (std::size_t step = path.size(); step-- > 0;) {
+      const bool last = step + 1 == path.size();
       // The last node stands alone; above it, a turn to the right needs both, to the left either.
-      const bool either = last || !position.path[step].to_right;
+      const bool either = last || !path[step].to_right;
       out_.chain.push_back({mask(step), target, last ? 0 : ones, either ? ones : 0});
     }
     return target;
@@ -242,11 +253,12 @@ class Compiler {
   const ForestImage& image_;
   const LeafTables tables_;
   BitForest out_;
-  std::map<ColumnKey, std::vector<float>> cuts_;
-  std::map<ColumnKey, std::uint32_t> mask_begin_;
+  std::unordered_map<std::uint32_t, std::size_t> kinds_;  // place in cuts_, until those are sorted
+  std::vector<Cuts> cuts_;
+  std::vector<float> distinct_;  // cuts of the column at hand
+  std::vector<std::uint32_t> mask_of_node_;
   std::map<std::uint32_t, std::uint32_t> source_index_;
-  std::map<std::uint32_t, std::uint32_t> sets_;       // category set: its matrix column
-  std::map<std::uint32_t, std::uint32_t> set_masks_;  // category set: its mask
+  std::map<std::uint32_t, std::uint32_t> sets_;  // category set: its node
 };
 
 }  // namespace

@@ -20,15 +20,14 @@ class Packer {
     packing_.width = width;
     packing_.positions.resize((std::size_t{1} << width) - 1);
     packing_.leaf_of_code.resize(std::size_t{1} << width);
-    split(0, static_cast<std::int32_t>(shape.leaves.size()), 0, 0);
+    split(0, static_cast<std::int32_t>(shape.leaves.size()), 0, 0, 0);
   }
 
   double cost() const {
     double cost = 2.0 * static_cast<double>(packing_.leaf_of_code.size());
     for (const TreePosition& position : packing_.positions) {
-      if (position.path.size() > 1) {
-        cost += chain_step_cost * static_cast<double>(position.path.size() + 1);
-      }
+      const std::uint32_t steps = position.end - position.begin;
+      if (steps > 1) cost += chain_step_cost * static_cast<double>(steps + 1);
     }
     return cost;
   }
@@ -48,8 +47,9 @@ class Packer {
     return node;
   }
 
-  /// Leaves [begin, end) below position `index` of `level`.
-  void split(std::int32_t begin, std::int32_t end, std::uint32_t level, std::uint32_t index) {
+  /// Leaves [begin, end), all below node `above`, go below position `index` of `level`.
+  void split(std::int32_t begin, std::int32_t end, std::uint32_t level, std::uint32_t index,
+             std::int32_t above) {
     if (end - begin == 1) {
       for (std::uint32_t code = index; code < packing_.leaf_of_code.size(); code += 1u << level) {
         packing_.leaf_of_code[code] = shape_.leaves[static_cast<std::size_t>(begin)];
@@ -57,43 +57,47 @@ class Packer {
       return;
     }
     const std::int32_t half = 1 << (packing_.width - 1 - level);
-    const std::int32_t boundary = cheapest(begin, end, half);
+    const std::int32_t top = effective(above, begin, end);
+    const std::int32_t boundary = cheapest(top, begin, end, half);
     TreePosition& position = packing_.positions[(std::size_t{1} << level) - 1 + index];
-    for (std::int32_t node = effective(0, begin, end);;) {
+    position.begin = static_cast<std::uint32_t>(packing_.paths.size());
+    for (std::int32_t node = top;;) {
       const bool to_right = boundary > at(node).boundary;
-      position.path.push_back({at(node).node, to_right});
+      packing_.paths.push_back({at(node).node, to_right});
       if (boundary == at(node).boundary) break;
       node = effective(to_right ? at(node).right : at(node).left, begin, end);
     }
-    split(begin, boundary, level + 1, index);
-    split(boundary, end, level + 1, index | (1u << level));
+    position.end = static_cast<std::uint32_t>(packing_.paths.size());
+    split(begin, boundary, level + 1, index, top);
+    split(boundary, end, level + 1, index | (1u << level), top);
   }
 
-  /// The boundary with the shortest path that leaves at most `half` leaves on either side; among
-  /// equals the one nearest the middle.
-  std::int32_t cheapest(std::int32_t begin, std::int32_t end, std::int32_t half) const {
-    std::vector<std::int32_t> level = {effective(0, begin, end)}, below;
+  /// The boundary with the shortest path from `top` that leaves at most `half` leaves on either
+  /// side; among equals the one nearest the middle.
+  std::int32_t cheapest(std::int32_t top, std::int32_t begin, std::int32_t end, std::int32_t half) {
+    level_.assign(1, top);
     while (true) {
       std::int32_t best = -1;
       const auto skew = [&](std::int32_t c) { return std::abs(2 * c - begin - end); };
-      for (const std::int32_t node : level) {
+      for (const std::int32_t node : level_) {
         const std::int32_t c = at(node).boundary;
         if (c - begin <= half && end - c <= half && (best < 0 || skew(c) < skew(best))) best = c;
       }
       if (best >= 0) return best;
-      below.clear();
-      for (const std::int32_t node : level) {
+      below_.clear();
+      for (const std::int32_t node : level_) {
         for (const std::int32_t child : {at(node).left, at(node).right}) {
           const std::int32_t next = effective(child, begin, end);
-          if (next >= 0) below.push_back(next);
+          if (next >= 0) below_.push_back(next);
         }
       }
-      std::swap(level, below);
+      std::swap(level_, below_);
     }
   }
 
   const TreeShape& shape_;
   TreePacking packing_;
+  std::vector<std::int32_t> level_, below_;  // of `cheapest`
 };
 
 }  // namespace
@@ -133,7 +137,7 @@ TreeShape make_tree_shape(const ForestImage& image, const ForestImageTree& tree)
 
 TreePacking pack_tree(const TreeShape& shape) {
   const std::uint32_t least = static_cast<std::uint32_t>(std::bit_width(shape.leaves.size() - 1));
-  if (least == 0) return {0, {}, {shape.leaves.front()}};
+  if (least == 0) return {0, {}, {}, {shape.leaves.front()}};
   TreePacking best;
   double best_cost = 0;
   for (std::uint32_t width = least; width <= bit_width_max; ++width) {

@@ -32,13 +32,15 @@ struct PathStep {
   bool to_right = false;  // where the path goes on; of no meaning in the last step
 };
 
-/// One position of the perfect tree; an empty path: both ways lead to the same leaf.
+/// One position of the perfect tree: steps [begin, end) of TreePacking::paths. An empty path: both
+/// ways lead to the same leaf.
 struct TreePosition {
-  std::vector<PathStep> path;
+  std::uint32_t begin = 0, end = 0;
 };
 
 struct TreePacking {
   std::uint32_t width = 0;
+  std::vector<PathStep> paths;
   std::vector<TreePosition> positions;  // level by level; within a level, bit k of the index is the
                                         // decision of level k
   std::vector<std::int32_t> leaf_of_code;  // 2^width leaf numbers of the model

@@ -8,6 +8,7 @@
 #include <map>
 #include <span>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 namespace tidemark {
@@ -33,7 +34,8 @@ struct FeatureKey {
 };
 
 struct FeatureUse {
-  std::vector<float> cuts;  // ascending, distinct
+  std::vector<std::uint64_t> nodes;  // whose test it is, as cut_sort_key
+  std::vector<float> cuts;           // ascending, distinct
   std::uint32_t set_index = 0;
   std::uint32_t first = 0;  // its first CodeFeature; one for every 254 cuts
 };
@@ -44,9 +46,11 @@ struct CodeColumns::Impl {
   const ForestImage& image;
   std::vector<bool> column_as_zero;  // every node sends NaN where it sends 0.0
   std::map<FeatureKey, FeatureUse> uses;
+  std::unordered_map<std::uint64_t, FeatureUse*> numeric;  // of `uses`, by what a key packs
   std::vector<CodeFeature> features;
   std::vector<CodeChunk> chunks;
   std::vector<float> cuts;
+  std::vector<CodeTest> tests;  // by node
 
   explicit Impl(const ForestImage& from) : image(from) {}
 
@@ -86,18 +90,45 @@ struct CodeColumns::Impl {
     }
   }
 
+  static std::uint64_t packed(const FeatureKey& key) {
+    return std::uint64_t{key.column} << 3 | static_cast<std::uint64_t>(key.missing) << 1 |
+           (key.zero_missing ? 1u : 0u);
+  }
+
+  FeatureUse& use_of(const ForestImageNode& node) {
+    const FeatureKey key = key_of(node);
+    if (key.categorical) return uses[key];
+    FeatureUse*& use = numeric[packed(key)];
+    if (use == nullptr) use = &uses[key];
+    return *use;
+  }
+
   void collect_cuts() {
-    for (const auto& node : image.nodes) {
-      FeatureUse& use = uses[key_of(node)];
-      if (node.column_flags & node_categorical) {
-        use.set_index = static_cast<std::uint32_t>(node.cut);
-      } else {
-        use.cuts.push_back(node.cut);
-      }
+    for (std::uint32_t n = 0; n < image.nodes.size(); ++n) {
+      const ForestImageNode& node = image.nodes[n];
+      FeatureUse& use = use_of(node);
+      const bool categorical = (node.column_flags & node_categorical) != 0;
+      if (categorical) use.set_index = static_cast<std::uint32_t>(node.cut);
+      use.nodes.push_back(cut_sort_key(categorical ? 0.0f : node.cut, n));
     }
     for (auto& [key, use] : uses) {
-      std::sort(use.cuts.begin(), use.cuts.end());
-      use.cuts.erase(std::unique(use.cuts.begin(), use.cuts.end()), use.cuts.end());
+      if (key.categorical) continue;
+      std::sort(use.nodes.begin(), use.nodes.end());
+      for_each_cut(use, [&use = use](std::uint32_t, float cut, bool fresh) {
+        if (fresh) use.cuts.push_back(cut);
+      });
+    }
+  }
+
+  /// The nodes of a numeric feature by ascending cut; `fresh`: the first one of its cut.
+  template <typename Visit>
+  void for_each_cut(const FeatureUse& use, Visit&& visit) const {
+    float last = 0;
+    for (std::size_t i = 0; i < use.nodes.size(); ++i) {
+      const auto n = static_cast<std::uint32_t>(use.nodes[i]);
+      const float cut = image.nodes[n].cut;
+      visit(n, cut, i == 0 || cut != last);
+      last = cut;
     }
   }
 
@@ -141,12 +172,21 @@ struct CodeColumns::Impl {
     features.push_back(feature);
   }
 
-  CodeTest test_of(const ForestImageNode& node) const {
-    const FeatureUse& use = uses.at(key_of(node));
-    if (node.column_flags & node_categorical) return {use.first, 0};
-    const auto rank = static_cast<std::uint32_t>(
-        std::lower_bound(use.cuts.begin(), use.cuts.end(), node.cut) - use.cuts.begin());
-    return {use.first + rank / code_cuts_max, rank % code_cuts_max};
+  void make_tests() {
+    tests.resize(image.nodes.size());
+    for (const auto& [key, use] : uses) {
+      if (key.categorical) {
+        for (const std::uint64_t n : use.nodes)
+          tests[static_cast<std::uint32_t>(n)] = {use.first, 0};
+        continue;
+      }
+      std::uint32_t begun = 0;  // cuts
+      for_each_cut(use, [&, first = use.first](std::uint32_t n, float, bool fresh) {
+        begun += fresh ? 1 : 0;
+        const std::uint32_t rank = begun - 1;
+        tests[n] = {first + rank / code_cuts_max, rank % code_cuts_max};
+      });
+    }
   }
 };
 
@@ -154,12 +194,13 @@ CodeColumns::CodeColumns(const ForestImage& image) : impl_(std::make_unique<Impl
   impl_->find_columns_as_zero();
   impl_->collect_cuts();
   impl_->make_features();
+  impl_->make_tests();
 }
 
 CodeColumns::~CodeColumns() = default;
 
-CodeTest CodeColumns::test_of(const ForestImageNode& node) const {
-  return impl_->test_of(node);
+CodeTest CodeColumns::test_of(std::int32_t node) const {
+  return impl_->tests[static_cast<std::size_t>(node)];
 }
 
 const std::vector<CodeFeature>& CodeColumns::features() const {
@@ -170,6 +211,27 @@ const std::vector<CodeChunk>& CodeColumns::chunks() const {
 }
 const std::vector<float>& CodeColumns::cuts() const {
   return impl_->cuts;
+}
+
+CodeSearch make_code_search(const CodeColumns& columns) {
+  CodeSearch out;
+  for (const CodeFeature& feature : columns.features()) {
+    out.steps = std::max<std::uint32_t>(out.steps, feature.steps);
+  }
+  const std::size_t size = std::size_t{1} << out.steps;
+  for (CodeFeature feature : columns.features()) {
+    if (!feature.categorical) {
+      // A search of more steps: the cuts in order once more, padded, and as a tree of that size.
+      const auto from = columns.cuts().begin() + feature.begin;
+      std::vector<float> sorted(from + 1, from + (std::ptrdiff_t{1} << feature.steps));
+      std::sort(sorted.begin(), sorted.end());
+      sorted.resize(size, std::numeric_limits<float>::infinity());
+      feature.begin = static_cast<std::uint32_t>(out.cuts.size());
+      append_search_tree({sorted.data(), size - 1}, size, out.cuts);
+    }
+    out.features.push_back(feature);
+  }
+  return out;
 }
 
 void append_search_tree(std::span<const float> sorted, std::size_t size, std::vector<float>& out) {

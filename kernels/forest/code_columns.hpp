@@ -39,7 +39,7 @@ class CodeColumns {
   explicit CodeColumns(const ForestImage& image);
   ~CodeColumns();
 
-  CodeTest test_of(const ForestImageNode& node) const;
+  CodeTest test_of(std::int32_t node) const;         // of the image
   const std::vector<CodeFeature>& features() const;  // by column
   const std::vector<CodeChunk>& chunks() const;      // and one more, the end
   const std::vector<float>& cuts() const;            // see cut_turn
@@ -48,5 +48,16 @@ class CodeColumns {
   struct Impl;
   const std::unique_ptr<Impl> impl_;
 };
+
+/// The searches of all features with the same number of steps, so that those of one row can run
+/// side by side.
+struct CodeSearch {
+  std::vector<CodeFeature> features;
+  std::vector<float> cuts;  // of all features in turn, 2^steps each
+  std::uint32_t steps = 0;
+
+  std::size_t bytes() const { return bytes_of(features, cuts); }
+};
+CodeSearch make_code_search(const CodeColumns& columns);
 
 }  // namespace tidemark

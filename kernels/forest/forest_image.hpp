@@ -3,6 +3,7 @@
 // It holds no sums and no links: order of summation is the caller's (see forest_body.hpp).
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -95,6 +96,13 @@ struct ForestImage {
             sum};
   }
 };
+
+/// Sorts as cuts do, then by node. The two zeros are one cut.
+inline std::uint64_t cut_sort_key(float cut, std::uint32_t node) {
+  const auto bits = std::bit_cast<std::uint32_t>(cut + 0.0f);
+  const std::uint32_t ordered = bits >> 31 ? ~bits : bits | 1u << 31;
+  return std::uint64_t{ordered} << 32 | node;
+}
 
 /// A numeric test in float32, after the trainer's zero drop and missing rule.
 struct NumericCut {

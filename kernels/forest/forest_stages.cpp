@@ -51,7 +51,7 @@ class StagePacker {
   std::uint32_t row_bytes() const { return static_cast<std::uint32_t>(codes_.threads) * 4; }
 
   /// Rank and offset of a node.
-  std::uint32_t test_of(const ForestImageNode& node) const {
+  std::uint32_t test_of(std::int32_t node) const {
     const CodeTest test = columns_.test_of(node);
     return test.rank << code_rank_shift | test.feature * row_bytes();
   }
@@ -77,7 +77,7 @@ class StagePacker {
       return;
     }
     const ForestImageNode& node = image_.nodes[static_cast<std::size_t>(from)];
-    packed.nodes[at] = test_of(node);
+    packed.nodes[at] = test_of(from);
     place(tree, node.child[0], 2 * at, packed);
     place(tree, node.child[1], 2 * at + 1, packed);
   }
@@ -95,7 +95,7 @@ class StagePacker {
       }
       const ForestImageNode& node = image_.nodes[static_cast<std::size_t>(queue[i])];
       const auto pair = static_cast<std::uint32_t>(queue.size() / 2);
-      packed.nodes.push_back(test_of(node) | pair);
+      packed.nodes.push_back(test_of(queue[i]) | pair);
       queue.push_back(node.child[0]);
       queue.push_back(node.child[1]);
     }

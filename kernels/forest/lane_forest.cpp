@@ -2,7 +2,6 @@
 #include "kernels/forest/lane_forest.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace tidemark {
 namespace {
@@ -15,7 +14,7 @@ class LaneCompiler {
       : image_(image), columns_(columns) {}
 
   LaneForest run() {
-    add_features();
+    out_.search = make_code_search(columns_);
     for (const ForestImageTree& tree : image_.trees) {
       out_.levels = std::max(out_.levels, static_cast<std::uint32_t>(tree.depth));
     }
@@ -33,30 +32,6 @@ class LaneCompiler {
   }
 
  private:
-  /// All searches get the same number of steps, so that they can run side by side.
-  void add_features() {
-    for (const CodeFeature& feature : columns_.features()) {
-      out_.steps = std::max<std::uint32_t>(out_.steps, feature.steps);
-    }
-    const std::size_t size = std::size_t{1} << out_.steps;
-    for (CodeFeature feature : columns_.features()) {
-      if (!feature.categorical) {
-        const float* const from = &columns_.cuts()[feature.begin];
-        feature.begin = static_cast<std::uint32_t>(out_.cuts.size());
-        add_search({from, std::size_t{1} << feature.steps}, size);
-      }
-      out_.features.push_back(feature);
-    }
-  }
-
-  /// A search of more steps: the cuts in order once more, padded, and as a tree of that size.
-  void add_search(std::span<const float> tree, std::size_t size) {
-    std::vector<float> sorted(tree.begin() + 1, tree.end());
-    std::sort(sorted.begin(), sorted.end());
-    sorted.resize(size, std::numeric_limits<float>::infinity());
-    append_search_tree({sorted.data(), size - 1}, size, out_.cuts);
-  }
-
   /// Puts what is below `from` where the decisions so far are the bits of `path`. A leaf that comes
   /// early is followed by nobody going right.
   void place(std::size_t tree, std::int32_t from, int level, std::size_t path) {
@@ -66,7 +41,7 @@ class LaneCompiler {
       return;
     }
     const ForestImageNode& node = image_.nodes[static_cast<std::size_t>(from)];
-    const CodeTest test = columns_.test_of(node);
+    const CodeTest test = columns_.test_of(from);
     const std::size_t group = tree / lane_trees, lane = tree % lane_trees;
     const std::size_t position = (std::size_t{1} << level) - 1 + path;
     LaneTests& tests =

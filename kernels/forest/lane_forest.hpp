@@ -25,9 +25,7 @@ struct alignas(64) LaneTests {
 };
 
 struct LaneForest {
-  std::vector<CodeFeature> features;
-  std::vector<float> cuts;   // of all features in turn, 2^steps each
-  std::uint32_t steps = 0;   // of every feature's search
+  CodeSearch search;
   std::uint32_t levels = 0;  // of every tree
   /// [group][position][64 trees]: positions by level; within one, bit k of the index is the
   /// decision of level k.
@@ -35,7 +33,7 @@ struct LaneForest {
   std::vector<double> values;           // [tree][2^levels] by leaf code
   std::vector<std::int32_t> output_of;  // by tree
 
-  std::size_t bytes() const { return bytes_of(features, cuts, tests, values, output_of); }
+  std::size_t bytes() const { return search.bytes() + bytes_of(tests, values, output_of); }
 };
 
 /// Nothing where a tree is too deep or there are too many features.

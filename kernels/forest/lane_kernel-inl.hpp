@@ -39,17 +39,17 @@ constexpr PlaceOfRow make_place_of_row() {
 constexpr PlaceOfRow kPlaceOfRow = make_place_of_row();
 
 /// Codes of one row, sixteen features side by side; see find_codes for the meaning.
-inline void code_row(const LaneForest& forest, const ForestImageView& image, const float* row,
+inline void code_row(const CodeSearch& search, const ForestImageView& image, const float* row,
                      std::uint8_t* codes) {
   const FloatTag d;
   const IntTag di;
-  const std::size_t count = forest.features.size();
+  const std::size_t count = search.features.size();
   for (std::size_t first = 0; first < count; first += kFloats) {
     const std::size_t here = std::min(kFloats, count - first);
     HWY_ALIGN float x[kFloats] = {};
     HWY_ALIGN std::int32_t begin[kFloats] = {}, found[kFloats];
     for (std::size_t i = 0; i < here; ++i) {
-      const CodeFeature& feature = forest.features[first + i];
+      const CodeFeature& feature = search.features[first + i];
       const float value = row[feature.column];
       x[i] = value == value ? value : 0.0f;
       if (!feature.categorical) begin[i] = static_cast<std::int32_t>(feature.begin);
@@ -57,17 +57,17 @@ inline void code_row(const LaneForest& forest, const ForestImageView& image, con
     const Floats key = hn::Load(d, x);
     const Ints base = hn::Load(di, begin);
     Ints at = hn::Set(di, 1);
-    for (std::uint32_t step = 0; step < forest.steps; ++step) {
-      const Floats cut = hn::GatherIndex(d, forest.cuts.data(), hn::Add(base, at));
+    for (std::uint32_t step = 0; step < search.steps; ++step) {
+      const Floats cut = hn::GatherIndex(d, search.cuts.data(), hn::Add(base, at));
       const Ints below = hn::IfThenElseZero(hn::RebindMask(di, hn::Lt(cut, key)), hn::Set(di, 1));
       at = hn::Add(hn::Add(at, at), below);
     }
     hn::Store(at, di, found);
     for (std::size_t i = 0; i < here; ++i) {
-      codes[first + i] = static_cast<std::uint8_t>(found[i] - (1 << forest.steps));
+      codes[first + i] = static_cast<std::uint8_t>(found[i] - (1 << search.steps));
     }
     for (std::size_t i = 0; i < here; ++i) {
-      const CodeFeature& feature = forest.features[first + i];
+      const CodeFeature& feature = search.features[first + i];
       const float value = row[feature.column];
       const bool zero = feature.zero_missing && value >= -zero_edge && value <= zero_edge;
       if (feature.categorical) {
@@ -147,7 +147,7 @@ HWY_NOINLINE void score_lanes(const LaneBlock& block, std::size_t first) {
     masks[r] =
         block.scratch.masks.get() + static_cast<std::size_t>(r) * lane_positions_max * kMaskBytes;
     out[r] = block.scores + row * static_cast<std::size_t>(block.image.outputs);
-    code_row(forest, block.image, block.rows.row(row), codes[r]);
+    code_row(forest.search, block.image, block.rows.row(row), codes[r]);
     std::copy_n(block.image.base, block.image.outputs, out[r]);
   }
   const std::size_t groups = (forest.output_of.size() + lane_trees - 1) / lane_trees;
@@ -156,7 +156,7 @@ HWY_NOINLINE void score_lanes(const LaneBlock& block, std::size_t first) {
   for (std::size_t group = 0; group < groups; ++group) {
     const std::size_t trees = std::min(lane_trees, forest.output_of.size() - group * lane_trees);
     const std::size_t words = (trees + 63) / 64;
-    if (forest.features.size() > 64) {
+    if (forest.search.features.size() > 64) {
       decide<kCount, true>(tests, positions, words, codes, masks);
     } else {
       decide<kCount, false>(tests, positions, words, codes, masks);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/forest/bit_kernel.hpp"
+#include "kernels/forest/row_forest.hpp"
 #include "kernels/forest/walk.hpp"
 
 namespace tidemark {
@@ -32,11 +33,15 @@ class CpuScorer final : public ForestScorer {
       // Positions in order: the masks of one row stand one after the other.
       for (std::uint32_t p = 0; p < lane_positions_max; ++p) lane_offsets_.push_back(p * 64);
     }
+    if (!lanes_) by_rows_ = make_row_forest(image_);
     sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
     // A block costs the same however few of its rows are live.
     few_rows_max_ = sliced_ ? rows_worth_a_block() : kernel_.block_rows;
     name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
-            std::to_string(few_rows_max_) + " rows " + (lanes_ ? "with trees in lanes" : "walking");
+            std::to_string(few_rows_max_) + " rows " +
+            (lanes_     ? "with trees in lanes"
+             : by_rows_ ? "walking on codes"
+                        : "walking");
     if (sliced_ && bits_.walked > 0) {
       name_ += "; " + std::to_string(bits_.walked) + " trees of more than 256 leaves walk";
     }
@@ -55,13 +60,15 @@ class CpuScorer final : public ForestScorer {
   std::string_view kernel() const override { return name_; }
   std::string_view isa() const override { return kernel_.isa; }
   std::size_t bytes() const override {
-    return image_.bytes() + bits_.bytes() + (lanes_ ? lanes_->bytes() : 0);
+    return image_.bytes() + bits_.bytes() + (lanes_ ? lanes_->bytes() : 0) +
+           (by_rows_ ? by_rows_->bytes() : 0);
   }
 
  private:
   /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask, a
   /// position and a step of a chain of a block, however wide it is; a row by itself, a test of 64
-  /// trees and a leaf of it, or a level of a walk.
+  /// trees and a leaf of it, or a level of a walk; what walks on codes, a step of a search and a
+  /// level of a tree, on a Zen 3 core with AVX2, in proportion to the blocks there.
   std::size_t rows_worth_a_block() const {
     const auto positions = static_cast<double>(bits_.positions.size() + bits_.chain.size());
     const double block = 4.4 * bits_.mask_count + 0.52 * positions;
@@ -69,6 +76,11 @@ class CpuScorer final : public ForestScorer {
     if (lanes_) {
       const auto trees = static_cast<double>(image_.trees.size());
       row = 650 + 0.25 * trees / 64 * static_cast<double>(1u << lanes_->levels) + trees;
+    } else if (by_rows_) {
+      row = 0.55 * by_rows_->search.steps * static_cast<double>(by_rows_->search.features.size());
+      for (const ForestImageTree& tree : image_.trees) {
+        row += by_rows_->levels > 0 ? 0.5 * by_rows_->levels : 0.3 * (tree.depth + 1);
+      }
     } else {
       for (const ForestImageTree& tree : image_.trees) row += 2.2 * (tree.depth + 1);
     }
@@ -106,6 +118,8 @@ class CpuScorer final : public ForestScorer {
     if (rows.rows <= few_rows_max_ && lanes_ && sink.scores != nullptr) {
       kernel_.run_lanes({*lanes_, lane_offsets_, image_.view(), rows, sink.scores,
                          *lane_scratch_[static_cast<std::size_t>(worker)]});
+    } else if (rows.rows <= few_rows_max_ && by_rows_ && sink.scores != nullptr) {
+      score_by_rows(*by_rows_, image_.view(), rows, sink.scores);
     } else if (rows.rows <= few_rows_max_) {
       walk(rows, sink);
     } else {
@@ -173,6 +187,7 @@ class CpuScorer final : public ForestScorer {
   std::vector<std::uint32_t> offsets_;
   std::vector<std::unique_ptr<BitScratch>> scratch_;
   std::optional<LaneForest> lanes_;
+  std::optional<RowForest> by_rows_;  // where there are no lanes
   std::vector<std::uint32_t> lane_offsets_;
   std::vector<std::unique_ptr<LaneScratch>> lane_scratch_;
   std::string name_;

@@ -51,6 +51,16 @@ def test_an_xgboost_model_with_odd_names(tmp_path):
     assert said["depth_max"] == 3
 
 
+def test_a_name_that_is_more_than_one_line(tmp_path):
+    values = np.random.default_rng(1).normal(size=(300, 1)).astype(np.float32)
+    data = xgboost.DMatrix(values, values[:, 0], feature_names=["a\n\x1bb" + "c" * 200])
+    model = tmp_path / "model.json"
+    xgboost.train({"max_depth": 3, "nthread": 1}, data, 3).save_model(model)
+    done = show(model)
+    assert "splits  a??bccc" in done.stdout and "\x1b" not in done.stdout
+    assert "c" * 101 not in done.stdout
+
+
 def test_no_model(tmp_path):
     done = show(tmp_path / "none.txt")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -103,6 +103,14 @@ def cases():
     yield "dart", dict(base, objective="binary", boosting="dart", num_leaves=15), 15, []
     yield "random_forest", dict(base, objective="binary", boosting="rf", bagging_fraction=0.6,
                                 bagging_freq=1, num_leaves=31), 15, []
+    yield "forest_of_classes", dict(base, objective="multiclass", num_class=3, boosting="rf",
+                                    bagging_fraction=0.5, bagging_freq=1, num_leaves=15), 8, []
+    yield "goss", dict(base, objective="binary", data_sample_strategy="goss", num_leaves=15), 15, []
+    yield "quantised", dict(base, objective="binary", use_quantized_grad=True,
+                            num_leaves=31), 15, []
+    yield "monotone", dict(base, objective="regression", num_leaves=31,
+                           monotone_constraints=[1, -1] + [0] * (FEATURES - 2),
+                           monotone_constraints_method="advanced"), 15, []
     yield "single_leaf", dict(base, objective="regression", num_leaves=31,
                               min_data_in_leaf=100000), 5, []
 

@@ -82,6 +82,12 @@ def cases():
                       "survival:cox", "survival:aft", "rank:pairwise", "rank:ndcg"):
         yield objective, dict(base, objective=objective), 12, False
     yield "quantile", dict(base, objective="reg:quantileerror", quantile_alpha=0.8), 12, False
+    yield "quantiles", dict(base, objective="reg:quantileerror",
+                            quantile_alpha=[0.1, 0.5, 0.9]), 8, False
+    yield "monotone", dict(base, objective="reg:squarederror",
+                           monotone_constraints="(1,-1)"), 12, False
+    yield "forests_of_classes", dict(base, objective="multi:softprob", num_class=3,
+                                     num_parallel_tree=3, subsample=0.6), 4, True
     yield "softprob", dict(base, objective="multi:softprob", num_class=4), 10, True
     yield "base_score", dict(base, objective="binary:logistic", base_score=0.03), 12, False
     yield "base_of_counts", dict(base, objective="count:poisson", base_score=2.5), 12, False
