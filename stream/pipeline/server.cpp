@@ -120,6 +120,13 @@ void Server::recover(int partition) {
   }
   LogRepeater log{config_, releases_, intake_, *readers_, {}, leave_if_asked};
   Recovered recovered = log.repeat(partition, std::move(from), &committed);
+  if (consumer_.committed(partition) != committed) {
+    // Only an owner commits, so the group has given the partition to another meanwhile: a state of
+    // the past is of no use, and the next poll says that the partition is lost.
+    spdlog::warn("partition {}: another instance went on with it while it was recovered",
+                 partition);
+    return;
+  }
   check_reaches(config_, recovered, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
