@@ -149,10 +149,11 @@ bool is_behind(const JournalRecord& record, const SourceOffsets& next) {
   return true;
 }
 
-/// The records of a stretch of the journal. One that does not decode is passed over: recovery reads
-/// it too and says what is wrong with it.
+/// The records of a stretch of the journal, or of what is left of it while retention goes on. One
+/// that does not decode is passed over: recovery reads it too and says what is wrong with it.
 template <typename Take>
-void look_at_journal(ReaderClient& client, const ReadRange& range, const Take& take) {
+void look_at_journal(ReaderClient& client, ReadRange range, const Take& take) {
+  range.what_is_left = true;
   PlainReader reader(client, range);
   while (!reader.done()) {
     const auto batch = reader.read(read_records_max, read_timeout_ms);
@@ -228,7 +229,7 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
   ReadRange range;
   range.topic = journal;
   range.partition = manifest.partition;
-  range.from = std::max(bounds.begin, manifest.journal_next - look_around);
+  range.from = manifest.journal_next - look_around;
   range.until = std::min(bounds.stable_end, manifest.journal_next + look_around);
   std::optional<JournalRecord> last;
   look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t) {
@@ -246,8 +247,8 @@ std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClie
   const auto bounds = client.settled_bounds(journal, partition);
   ReadRange range{journal, partition, log_beginning, bounds.stable_end};
   for (std::int64_t reach = look_around;; reach *= 8) {
-    range.from = std::max(bounds.begin, bounds.stable_end - reach);
-    bool reached = range.from == bounds.begin;
+    range.from = bounds.stable_end - reach;
+    bool reached = range.from <= bounds.begin;
     std::int64_t behind = bounds.stable_end;
     look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t offset) {
       const bool contained = is_behind(record, next);
