@@ -230,7 +230,9 @@ void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
   line.status.last = std::make_shared<CheckpointManifest>(std::move(manifest));
 }
 
-void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_next) {
+/// A chunk goes when it has been of no use twice: whoever restored the partition meanwhile may
+/// build on a manifest that has just been replaced, and only an owner comes to a second time.
+void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
   std::set<std::string> kept;
   std::set<std::pair<std::int64_t, std::uint64_t>> states;
   for (const StoredManifest& stored : read_manifests(store_, line.folder)) {
@@ -252,10 +254,15 @@ void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_ne
     for (const ChunkRef& chunk : pending.chunks) kept.insert(line.folder + "/" + chunk.name);
   }
   crash_point("checkpoint-before-removal");
+  const std::set<std::string> unused_before = std::exchange(line.unused, {});
   for (const StoredObject& object : store_.list(line.folder)) {
     if (kept.contains(object.name)) continue;
     const bool mine = object.name.find("-" + name_ + ".") != std::string::npos;
-    if (mine || object.age > foreign_age_min) store_.remove(object.name);
+    if (mine ? unused_before.contains(object.name) : object.age > foreign_age_min) {
+      store_.remove(object.name);
+    } else if (mine) {
+      line.unused.insert(object.name);
+    }
   }
 }
 

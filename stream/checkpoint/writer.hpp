@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ class CheckpointWriter {
     std::string folder;
     std::vector<ChunkRef> chunks;  // of the last manifest
     std::map<std::uint64_t, Pending> pending;
+    std::set<std::string> unused;  // when garbage was collected last
     // Under the lock from here on.
     bool lost = false, closed = false;
     std::uint64_t first = 0;  // generations before it are dropped
@@ -93,7 +95,7 @@ class CheckpointWriter {
                        const std::string& entries, std::size_t count);
   void publish(Line& line, Pending pending);
   void compact(Line& line, CheckpointManifest manifest);
-  void collect_garbage(const Line& line, std::int64_t journal_next);
+  void collect_garbage(Line& line, std::int64_t journal_next);
 
   CheckpointStore& store_;
   const Options options_;
