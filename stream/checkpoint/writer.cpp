@@ -29,16 +29,10 @@ std::string random_name() {
 }  // namespace
 
 CheckpointWriter::CheckpointWriter(CheckpointStore& store, const Options& options)
-    : store_(store), options_(options), name_(random_name()), thread_([this] { run(); }) {}
-
-CheckpointWriter::~CheckpointWriter() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
+    : store_(store),
+      options_(options),
+      name_(random_name()),
+      thread_([this](auto& lock) { return work(lock); }) {}
 
 void CheckpointWriter::open(int partition, std::optional<CheckpointManifest> from) {
   close(partition);
@@ -48,12 +42,12 @@ void CheckpointWriter::open(int partition, std::optional<CheckpointManifest> fro
     line->chunks = from->chunks;
     line->status.last = std::make_shared<CheckpointManifest>(std::move(*from));
   }
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   lines_[partition] = std::move(line);
 }
 
 void CheckpointWriter::close(int partition) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   const auto line = lines_.find(partition);
   if (line == lines_.end()) return;
   line->second->closed = true;
@@ -61,18 +55,18 @@ void CheckpointWriter::close(int partition) {
 }
 
 void CheckpointWriter::submit(int partition, Job job) {
-  std::unique_lock lock(mutex_);
+  auto lock = thread_.lock();
   const auto line = lines_.find(partition);
   if (line == lines_.end()) return;
   job.line = line->second;
   // One job goes in however large it is, so that the bound cannot lock anybody out.
-  changed_.wait(lock, [&] {
+  thread_.wait(lock, [&] {
     return job.entries.empty() || backlog_bytes_ == 0 ||
            backlog_bytes_ + job.entries.size() <= options_.backlog_bytes_max;
   });
   backlog_bytes_ += job.entries.size();
   queue_.push_back(std::move(job));
-  changed_.notify_all();
+  thread_.changed();
 }
 
 void CheckpointWriter::add(int partition, std::uint64_t generation, ChunkKind kind,
@@ -102,7 +96,7 @@ void CheckpointWriter::committed(int partition, std::uint64_t generation,
 }
 
 bool CheckpointWriter::begins_anew(int partition, std::uint64_t next) {
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   const auto line = lines_.find(partition);
   if (line == lines_.end() || !line->second->lost) return false;
   line->second->lost = false;
@@ -111,54 +105,50 @@ bool CheckpointWriter::begins_anew(int partition, std::uint64_t next) {
 }
 
 bool CheckpointWriter::has_room() const {
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   return backlog_bytes_ < options_.backlog_bytes_max / 2;
 }
 
 void CheckpointWriter::settle() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return queue_.empty() && !busy_; });
+  auto lock = thread_.lock();
+  thread_.wait(lock, [this] { return queue_.empty() && !busy_; });
 }
 
 std::optional<CheckpointWriter::Status> CheckpointWriter::status(int partition) const {
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   const auto line = lines_.find(partition);
   if (line == lines_.end()) return std::nullopt;
   return line->second->status;
 }
 
-void CheckpointWriter::run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-    if (stop_) return;
-    Job job = std::move(queue_.front());
-    queue_.pop_front();
-    busy_ = true;
-    if (!job.line->closed && !job.line->lost && job.generation >= job.line->first) {
-      lock.unlock();
-      std::string why;
-      try {
-        work(job);
-      } catch (const std::exception& error) {
-        why = error.what();
-      }
-      lock.lock();
-      if (!why.empty()) {
-        spdlog::error("{}; the stream goes on, the next checkpoint will be a whole one", why);
-        ++job.line->status.failures;
-        job.line->lost = true;
-        job.line->pending.clear();
-        job.line->chunks.clear();
-      }
+bool CheckpointWriter::work(Background::Lock& lock) {
+  if (queue_.empty()) return false;
+  Job job = std::move(queue_.front());
+  queue_.pop_front();
+  busy_ = true;
+  if (!job.line->closed && !job.line->lost && job.generation >= job.line->first) {
+    lock.unlock();
+    std::string why;
+    try {
+      do_job(job);
+    } catch (const std::exception& error) {
+      why = error.what();
     }
-    busy_ = false;
-    backlog_bytes_ -= job.entries.size();
-    changed_.notify_all();
+    lock.lock();
+    if (!why.empty()) {
+      spdlog::error("{}; the stream goes on, the next checkpoint will be a whole one", why);
+      ++job.line->status.failures;
+      job.line->lost = true;
+      job.line->pending.clear();
+      job.line->chunks.clear();
+    }
   }
+  busy_ = false;
+  backlog_bytes_ -= job.entries.size();
+  return true;
 }
 
-void CheckpointWriter::work(Job& job) {
+void CheckpointWriter::do_job(Job& job) {
   Line& line = *job.line;
   Pending& pending = line.pending[job.generation];
   if (pending.chunks.empty()) pending.since = steady_clock::now();
@@ -198,7 +188,7 @@ void CheckpointWriter::publish(Line& line, Pending pending) {
   store_.put(manifest_name(manifest, name_), encode_manifest(manifest));
   crash_point("checkpoint-after-manifest");
   {
-    const std::lock_guard lock(mutex_);
+    const auto lock = thread_.lock();
     line.status.last = std::make_shared<CheckpointManifest>(manifest);
     ++line.status.published;
     const std::chrono::duration<double> took = steady_clock::now() - pending.since;
@@ -236,11 +226,13 @@ void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
   crash_point("checkpoint-before-merged");
   store_.put(manifest_name(manifest, name_), encode_manifest(manifest));
   line.chunks = std::move(chunks);
-  const std::lock_guard lock(mutex_);
+  const auto lock = thread_.lock();
   line.status.last = std::make_shared<CheckpointManifest>(std::move(manifest));
 }
 
-void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_next) {
+/// A chunk goes when it has been of no use twice: whoever restored the partition meanwhile may
+/// build on a manifest that has just been replaced, and only an owner comes to a second time.
+void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
   std::set<std::string> kept;
   std::set<std::pair<std::int64_t, std::uint64_t>> states;
   for (const StoredManifest& stored : read_manifests(store_, line.folder)) {
@@ -262,10 +254,15 @@ void CheckpointWriter::collect_garbage(const Line& line, std::int64_t journal_ne
     for (const ChunkRef& chunk : pending.chunks) kept.insert(line.folder + "/" + chunk.name);
   }
   crash_point("checkpoint-before-removal");
+  const std::set<std::string> unused_before = std::exchange(line.unused, {});
   for (const StoredObject& object : store_.list(line.folder)) {
     if (kept.contains(object.name)) continue;
     const bool mine = object.name.find("-" + name_ + ".") != std::string::npos;
-    if (mine || object.age > foreign_age_min) store_.remove(object.name);
+    if (mine ? unused_before.contains(object.name) : object.age > foreign_age_min) {
+      store_.remove(object.name);
+    } else if (mine) {
+      line.unused.insert(object.name);
+    }
   }
 }
 

@@ -4,16 +4,15 @@
 // fails costs checkpoints, never the stream: it is logged, counted, and the next one is a whole.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "kernels/runtime/background.hpp"
 #include "stream/checkpoint/manifest.hpp"
 #include "stream/checkpoint/store.hpp"
 
@@ -36,11 +35,8 @@ class CheckpointWriter {
   };
 
   /// `store` must outlive the writer.
+  /// What is not published when it ends is dropped.
   CheckpointWriter(CheckpointStore& store, const Options& options);
-  /// Drops what is not published.
-  ~CheckpointWriter();
-  CheckpointWriter(const CheckpointWriter&) = delete;
-  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
 
   /// A partition begins; its next generation builds on the chunks of `from`, where there is one.
   void open(int partition, std::optional<CheckpointManifest> from);
@@ -76,7 +72,8 @@ class CheckpointWriter {
     std::string folder;
     std::vector<ChunkRef> chunks;  // of the last manifest
     std::map<std::uint64_t, Pending> pending;
-    // Under the mutex from here on.
+    std::set<std::string> unused;  // when garbage was collected last
+    // Under the lock from here on.
     bool lost = false, closed = false;
     std::uint64_t first = 0;  // generations before it are dropped
     Status status;
@@ -92,25 +89,24 @@ class CheckpointWriter {
   };
 
   void submit(int partition, Job job);
-  void run();
-  void work(Job& job);
+  bool work(Background::Lock& lock);
+  void do_job(Job& job);
   ChunkRef store_chunk(const Line& line, std::uint64_t generation, ChunkKind kind,
                        const std::string& entries, std::size_t count);
   void publish(Line& line, Pending pending);
   void compact(Line& line, CheckpointManifest manifest);
-  void collect_garbage(const Line& line, std::int64_t journal_next);
+  void collect_garbage(Line& line, std::int64_t journal_next);
 
   CheckpointStore& store_;
   const Options options_;
   const std::string name_;      // of this writer among others that use the store
   std::uint64_t sequence_ = 0;  // of chunks, for their names
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  // Under the lock of the thread.
   std::map<int, std::shared_ptr<Line>> lines_;
   std::deque<Job> queue_;
   std::size_t backlog_bytes_ = 0;
-  bool busy_ = false, stop_ = false;
-  std::thread thread_;
+  bool busy_ = false;
+  Background thread_;  // last: it begins when the others are there
 };
 
 }  // namespace tidemark

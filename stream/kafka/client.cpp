@@ -148,7 +148,8 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
   }
   const Property members[] = {
       {"group.protocol", "classic", true},
-      {"partition.assignment.strategy", "cooperative-sticky", true},
+      // One owner for all sources of a partition number: range gives that, no sticky one does.
+      {"partition.assignment.strategy", "range", true},
       // Who is in the group under it tells whether another instance lives: see fence.hpp.
       {"group.instance.id", settings.transactional_id, true},
       {"session.timeout.ms", "6000"},

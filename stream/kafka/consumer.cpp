@@ -121,7 +121,7 @@ GroupConsumer::GroupConsumer(const KafkaSettings& settings)
     : impl_(std::make_unique<Impl>(settings)) {}
 
 GroupConsumer::~GroupConsumer() {
-  if (impl_->client) close();
+  if (impl_->client) impl_->close_member(false);
 }
 
 void GroupConsumer::subscribe() {
@@ -248,7 +248,7 @@ std::string GroupConsumer::commit(std::span<const InputPosition> positions) {
 }
 
 void GroupConsumer::close() {
-  if (impl_->client) impl_->close_member();
+  if (impl_->client) impl_->close_member(true);
 }
 
 }  // namespace tidemark

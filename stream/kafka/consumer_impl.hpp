@@ -23,7 +23,8 @@ struct GroupConsumer::Impl {
 
   kafka::ClientHandle make_member();
   void subscribe();
-  void close_member();
+  /// `leave`: the group is told, where members are not static and nothing is under way.
+  void close_member(bool leave);
   /// Throws when another instance lives; else takes our place in the group again with a new member.
   void outlive_fence();
   bool is_fenced() const;
@@ -36,7 +37,13 @@ struct GroupConsumer::Impl {
 
   void rebalance(rd_kafka_s* rk, bool assign, const rd_kafka_topic_partition_list_s* partitions);
   void release(const std::vector<int>& partitions);
+  void forget_all();
   void apply_starts();
+  kafka::PartitionList starts_of(const std::vector<int>& partitions) const;
+  void check_started(int error);
+  void keep_pauses(const kafka::PartitionList& list);
+  static void say(rd_kafka_error_s* refused);
+  bool is_incremental() const { return settings.assignment != Assignment::classic; }
   /// All sources of these partition numbers.
   kafka::PartitionList list_of(const std::vector<int>& partitions) const;
   /// With the offset behind each. A position of `control` is a programming error.

@@ -1,9 +1,12 @@
-// Which partitions are ours, and since when. The group shares out one topic only; partition p of
-// the other sources follows it, so that all of a merchant's events have one owner whatever the
-// assignor does. Rebalances are incremental and served inside poll: an assignment is answered at
-// once with nothing, so that the member is stable while the caller recovers, and partitions are
-// fetched only after start(); a revocation is answered by unassign(), so that the caller can commit
-// first.
+// Which partitions are ours, and since when. All sources of a partition number have one owner: the
+// classic group shares out all topics by `range`, which gives everyone the same numbers of each and
+// takes everything back at every rebalance. A group of KIP-848 shares out one topic, partition p of
+// the others follows it, and rebalances are incremental. (Cooperative assignment in a classic group
+// would leave partitions without an owner: a static member that dies while it hands one over and
+// comes back in time is given the rest, and no rebalance is due.) Rebalances are served inside
+// poll: an assignment is answered at once with nothing, so that the member is stable while the
+// caller recovers, and partitions are fetched only after start(); a revocation is answered by
+// unassign(), so that the caller can commit first.
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 #include <spdlog/spdlog.h>
@@ -12,6 +15,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "kernels/base/failure.hpp"
@@ -38,9 +42,12 @@ kafka::ClientHandle GroupConsumer::Impl::make_member() {
 
 void GroupConsumer::Impl::subscribe() {
   if (inputs.empty()) throw UsageError("kafka.topics: no input has a topic");
-  const std::string& leading = settings.input(inputs.front());
   const PartitionList topics(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(topics.get(), leading.c_str(), RD_KAFKA_PARTITION_UA);
+  for (const Source source : inputs) {
+    if (is_incremental() && source != inputs.front()) continue;
+    rd_kafka_topic_partition_list_add(topics.get(), settings.input(source).c_str(),
+                                      RD_KAFKA_PARTITION_UA);
+  }
   const rd_kafka_resp_err_t error = rd_kafka_subscribe(client.get(), topics.get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw RunError(fmt::format("kafka: cannot subscribe: {}", rd_kafka_err2str(error)));
@@ -49,33 +56,36 @@ void GroupConsumer::Impl::subscribe() {
 
 void GroupConsumer::Impl::rebalance(rd_kafka_s* rk, bool assign,
                                     const rd_kafka_topic_partition_list_s* partitions) {
-  std::vector<int> numbers;
-  for (int i = 0; i < partitions->cnt; ++i) numbers.push_back(partitions->elems[i].partition);
-  std::sort(numbers.begin(), numbers.end());
+  std::set<int> numbers;
+  for (int i = 0; i < partitions->cnt; ++i) numbers.insert(partitions->elems[i].partition);
   if (assign) {
     was_member = true;
     held.insert(numbers.begin(), numbers.end());
     pending.assigned.insert(pending.assigned.end(), numbers.begin(), numbers.end());
     const PartitionList none = list_of({});
-    const kafka::ErrorHandle error(rd_kafka_incremental_assign(rk, none.get()));
-    if (error) spdlog::debug("kafka: assign: {}", rd_kafka_error_string(error.get()));
+    if (is_incremental()) {
+      say(rd_kafka_incremental_assign(rk, none.get()));
+    } else {
+      rd_kafka_assign(rk, none.get());
+    }
     return;
   }
   const bool lost = rd_kafka_assignment_lost(rk) != 0;
-  // What the caller has not heard of yet needs no farewell.
-  const auto unheard = [this](int number) {
-    return closing || std::erase(pending.assigned, number) > 0 || held.count(number) == 0;
-  };
-  const auto heard_end = std::stable_partition(numbers.begin(), numbers.end(),
-                                               [&](int number) { return !unheard(number); });
-  const std::vector<int> quiet(heard_end, numbers.end());
-  numbers.erase(heard_end, numbers.end());
-  if (numbers.empty()) {
-    release(quiet);
+  std::vector<int> heard, unheard;  // what the caller has not heard of needs no farewell
+  for (const int number : numbers) {
+    const bool new_to_caller = std::erase(pending.assigned, number) > 0;
+    if (closing || new_to_caller || held.count(number) == 0) {
+      unheard.push_back(number);
+    } else {
+      heard.push_back(number);
+    }
+  }
+  if (heard.empty()) {
+    release(unheard);
     return;
   }
-  for (const int number : quiet) held.erase(number);
-  pending.revoked.insert(pending.revoked.end(), numbers.begin(), numbers.end());
+  for (const int number : unheard) held.erase(number);
+  pending.revoked.insert(pending.revoked.end(), heard.begin(), heard.end());
   pending.lost = pending.lost || lost;
 }
 
@@ -100,15 +110,29 @@ void GroupConsumer::Impl::release(const std::vector<int>& partitions) {
     restart.erase(partition);
     std::erase_if(paused, [&](const auto& place) { return place.first == partition; });
   }
-  const PartitionList list = list_of(fetched);
-  const kafka::ErrorHandle error(rd_kafka_incremental_unassign(client.get(), list.get()));
-  if (error) spdlog::debug("kafka: unassign: {}", rd_kafka_error_string(error.get()));
+  if (is_incremental()) {
+    const PartitionList list = list_of(fetched);
+    say(rd_kafka_incremental_unassign(client.get(), list.get()));
+  } else {
+    forget_all();
+    rd_kafka_assign(client.get(), nullptr);
+  }
 }
 
-/// Begins to fetch at explicit offsets. A partition that runs is taken out first: whatever its
-/// older fetches still bring is outdated then, and dropped by the client. The client keeps a pause
-/// beyond an assignment, so every partition is resumed and paused again where the caller still
-/// wants it.
+void GroupConsumer::Impl::forget_all() {
+  for (auto* numbers : {&held, &running, &restart}) numbers->clear();
+  started.clear();
+  paused.clear();
+}
+
+/// What the client has against an assignment that is no matter: it has gone on meanwhile.
+void GroupConsumer::Impl::say(rd_kafka_error_s* refused) {
+  const kafka::ErrorHandle error(refused);
+  if (error) spdlog::debug("kafka: assignment: {}", rd_kafka_error_string(error.get()));
+}
+
+/// Begins to fetch at explicit offsets, and again what runs: whatever its older fetches still bring
+/// is outdated then, and dropped by the client.
 void GroupConsumer::Impl::apply_starts() {
   std::vector<int> fresh, again;
   for (const int partition : std::exchange(restart, {})) {
@@ -116,29 +140,53 @@ void GroupConsumer::Impl::apply_starts() {
     fresh.push_back(partition);
     if (!running.insert(partition).second) again.push_back(partition);
   }
-  const auto check = [](rd_kafka_error_t* failed) {
+  if (!is_incremental()) {
+    const PartitionList all = starts_of({running.begin(), running.end()});
+    check_started(rd_kafka_assign(client.get(), all.get()));
+    keep_pauses(all);
+    return;
+  }
+  const auto code_of = [](rd_kafka_error_t* failed) {
     const kafka::ErrorHandle error(failed);
-    if (!error) return;
-    throw RunError(
-        fmt::format("kafka: cannot start partitions: {}", rd_kafka_error_string(error.get())));
+    return error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
   };
   if (!again.empty()) {
     const PartitionList list = list_of(again);
-    check(rd_kafka_incremental_unassign(client.get(), list.get()));
+    check_started(code_of(rd_kafka_incremental_unassign(client.get(), list.get())));
   }
-  const PartitionList list = list_of(fresh);
-  PartitionList stopped(rd_kafka_topic_partition_list_new(1));
+  const PartitionList list = starts_of(fresh);
+  check_started(code_of(rd_kafka_incremental_assign(client.get(), list.get())));
+  keep_pauses(list);
+}
+
+PartitionList GroupConsumer::Impl::starts_of(const std::vector<int>& partitions) const {
+  PartitionList list = list_of(partitions);
   for (int i = 0; i < list->cnt; ++i) {
     rd_kafka_topic_partition_t& place = list->elems[i];
     const auto s = static_cast<std::size_t>(*source_of(place.topic));
     const std::int64_t offset = started.at(place.partition)[s];
     place.offset = offset == offset_none ? RD_KAFKA_OFFSET_BEGINNING : offset;
-    if (paused.count({place.partition, static_cast<int>(s)}) != 0) {
+  }
+  return list;
+}
+
+void GroupConsumer::Impl::check_started(int error) {
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  throw RunError(fmt::format("kafka: cannot start partitions: {}",
+                             rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error))));
+}
+
+/// The client keeps a pause beyond an assignment, so every partition is resumed and paused again
+/// where the caller still wants it.
+void GroupConsumer::Impl::keep_pauses(const PartitionList& list) {
+  rd_kafka_resume_partitions(client.get(), list.get());
+  PartitionList stopped(rd_kafka_topic_partition_list_new(1));
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& place = list->elems[i];
+    if (paused.count({place.partition, static_cast<int>(*source_of(place.topic))}) != 0) {
       rd_kafka_topic_partition_list_add(stopped.get(), place.topic, place.partition);
     }
   }
-  check(rd_kafka_incremental_assign(client.get(), list.get()));
-  rd_kafka_resume_partitions(client.get(), list.get());
   if (stopped->cnt > 0) rd_kafka_pause_partitions(client.get(), stopped.get());
 }
 
@@ -164,7 +212,7 @@ void GroupConsumer::Impl::outlive_fence() {
     }
   }
   told.lost = !told.revoked.empty();
-  close_member();
+  close_member(false);
   kafka::ClientHandle made = make_member();
   {
     const std::lock_guard lock(client_mutex);
@@ -206,13 +254,15 @@ bool GroupConsumer::Impl::another_instance_lives() {
       });
 }
 
-void GroupConsumer::Impl::close_member() {
+void GroupConsumer::Impl::close_member(bool leave) {
   closing = true;
-  release(std::vector<int>(held.begin(), held.end()));
-  rd_kafka_consumer_close(client.get());
+  if (!is_incremental()) rd_kafka_assign(client.get(), nullptr);
+  forget_all();
+  if (leave) rd_kafka_consumer_close(client.get());
   queue.reset();
   const std::lock_guard lock(client_mutex);
-  client.reset();
+  // After a failure nobody answers the rebalances that the client's own way to close waits for.
+  rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
 }  // namespace tidemark

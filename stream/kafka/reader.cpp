@@ -154,6 +154,7 @@ struct PlainReader::Impl {
   void open(const ReaderClient::Bounds& bounds) {
     if (range.until == log_stable_end) range.until = bounds.stable_end;
     position = range.from == log_beginning ? bounds.begin : range.from;
+    if (range.what_is_left) position = std::max(position, bounds.begin);
     if (position < bounds.begin) {
       throw RunError(
           fmt::format("{} [{}]: the log begins at offset {} and no longer reaches back to {}",

@@ -26,6 +26,7 @@ struct ReadRange {
   std::int64_t until = log_stable_end;
   Source source = Source::control;  // what the records are labelled with
   bool headers = false;             // keep them: see PlainReader::headers()
+  bool what_is_left = false;        // where the log no longer reaches back to `from`, begin later
 };
 
 /// Names and values of one record's headers, in their order.
@@ -59,7 +60,7 @@ class ReaderClient {
 class PlainReader {
  public:
   /// Throws RunError when the topic is not there, and when the log no longer reaches back to
-  /// `range.from` (it says where the log begins).
+  /// `range.from` (it says where the log begins), unless the range takes what is left.
   PlainReader(ReaderClient& client, const ReadRange& range);
   PlainReader(const KafkaSettings& settings, const ReadRange& range);
   ~PlainReader();

@@ -27,7 +27,7 @@ enum class Delivery {
 
 /// How instances share the partitions.
 enum class Assignment {
-  classic,   // a consumer group, cooperative-sticky, static members
+  classic,   // a consumer group, static members, everything anew at each rebalance
   consumer,  // a consumer group of KIP-848; brokers from 4.0 on
   manual,    // partition p is that of instance p mod instances
 };

@@ -4,15 +4,13 @@
 // until the engine has rebuilt its state and called restart().
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "kernels/runtime/background.hpp"
 #include "stream/encode/output.hpp"
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/sink.hpp"
@@ -22,9 +20,6 @@ namespace tidemark {
 class Committer {
  public:
   Committer(Sink& sink, GroupConsumer& consumer);
-  ~Committer();
-  Committer(const Committer&) = delete;
-  Committer& operator=(const Committer&) = delete;
 
   /// Hands records over for the open transaction.
   void produce(std::vector<OutputBatch> batches);
@@ -50,17 +45,16 @@ class Committer {
     std::function<void()> committed;
   };
   void submit(Task task);
-  void run();
+  bool work(Background::Lock& lock);
 
   Sink& sink_;
   GroupConsumer& consumer_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  // Under the lock of the thread.
   std::deque<Task> queue_;
-  bool busy_ = false, stop_ = false, aborted_ = false;
+  bool busy_ = false, aborted_ = false;
   std::string reason_;
   std::exception_ptr failure_;
-  std::thread thread_;
+  Background thread_;  // last: it begins when the others are there
 };
 
 }  // namespace tidemark

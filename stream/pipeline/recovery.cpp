@@ -184,6 +184,32 @@ class Republished {
   bool going_out_ = false;
 };
 
+// A record and its transaction's marker take two offsets, so that this is some transactions.
+constexpr std::int64_t look_around = 16;
+
+/// Whether a state that stands at `next` has the record in it.
+bool is_behind(const JournalRecord& record, const SourceOffsets& next) {
+  for (std::size_t s = 0; s < source_count; ++s) {
+    if (record.ranges[s].present && record.ranges[s].next > next[s]) return false;
+  }
+  return true;
+}
+
+/// The records of a stretch of the journal, or of what is left of it while retention goes on. One
+/// that does not decode is passed over: recovery reads it too and says what is wrong with it.
+template <typename Take>
+void look_at_journal(ReaderClient& client, ReadRange range, const Take& take) {
+  range.what_is_left = true;
+  PlainReader reader(client, range);
+  while (!reader.done()) {
+    const auto batch = reader.read(read_records_max, read_timeout_ms);
+    for (const RawRecord& raw : batch->records) {
+      const auto record = decode_journal(raw.value, nullptr);
+      if (record && record->counts_at(raw.offset)) take(*record, raw.offset);
+    }
+  }
+}
+
 }  // namespace
 
 Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
@@ -244,8 +270,6 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
 
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal) {
-  // A record and its transaction's marker take two offsets; journal_next is at most some behind.
-  constexpr std::int64_t around = 16;
   const auto bounds = client.settled_bounds(journal, manifest.partition);
   if (manifest.journal_next > bounds.stable_end) {
     return fmt::format("it goes on at offset {} of {}, which ends at {}", manifest.journal_next,
@@ -256,26 +280,38 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
   ReadRange range;
   range.topic = journal;
   range.partition = manifest.partition;
-  range.from = std::max(bounds.begin, manifest.journal_next - around);
-  range.until = std::min(bounds.stable_end, manifest.journal_next + around);
-  PlainReader reader(client, range);
+  range.from = manifest.journal_next - look_around;
+  range.until = std::min(bounds.stable_end, manifest.journal_next + look_around);
   std::optional<JournalRecord> last;
-  while (!reader.done()) {
-    const auto batch = reader.read(read_records_max, read_timeout_ms);
-    for (const RawRecord& raw : batch->records) {
-      const auto record = decode_journal(raw.value, nullptr);
-      // What is wrong with one that cannot be read, recovery says when it reads it again.
-      if (!record || !record->counts_at(raw.offset)) continue;
-      for (std::size_t s = 0; s < source_count; ++s) {
-        if (record->ranges[s].present && record->ranges[s].next <= manifest.next[s]) last = record;
-      }
-    }
-  }
+  look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t) {
+    if (is_behind(record, manifest.next)) last = record;
+  });
   if (!last || last->state_hash == manifest.state_hash) return {};
   return fmt::format(
       "its state has hash {:016x}, the journal has {:016x} where it stands: it is of "
       "another journal",
       manifest.state_hash, last->state_hash);
+}
+
+std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,
+                            const std::string& journal) {
+  const auto bounds = client.settled_bounds(journal, partition);
+  ReadRange range{journal, partition, log_beginning, bounds.stable_end};
+  for (std::int64_t reach = look_around;; reach *= 8) {
+    range.from = bounds.stable_end - reach;
+    bool reached = range.from <= bounds.begin;
+    std::int64_t behind = bounds.stable_end;
+    look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t offset) {
+      const bool contained = is_behind(record, next);
+      reached = reached || contained;
+      if (contained) {
+        behind = bounds.stable_end;
+      } else {
+        behind = std::min(behind, offset);
+      }
+    });
+    if (reached) return behind;
+  }
 }
 
 void check_reaches(const Config& config, const Recovered& recovered, int partition,

@@ -59,6 +59,11 @@ struct LogRepeater {
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal);
 
+/// Where the journal goes on behind a state that stands at `next`: at its first record that is not
+/// in the state, or at its end. Another owner of the partition may have gone on with it meanwhile.
+std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,
+                            const std::string& journal);
+
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.
 void check_reaches(const Config& config, const Recovered& recovered, int partition,

@@ -33,10 +33,10 @@ std::optional<Checkpointer::Begun> Server::begin_checkpoint(Lane& lane, bool at_
 }
 
 void Server::settle_checkpoint(const Checkpointer::Begun& begun) {
-  // Nothing that comes after the checkpoint's transaction has been produced yet, so the journal
-  // goes on where it ends now, the transaction's marker included.
-  const std::string& journal = config_.kafka.output(OutputTopic::journal);
-  const std::int64_t journal_next = readers_->settled_bounds(journal, begun.partition).stable_end;
+  // Not where it ends now: whoever slept since the commit may have lost the partition, and the next
+  // owner's transactions are not in this state.
+  const std::int64_t journal_next = journal_behind(begun.next, begun.partition, *readers_,
+                                                   config_.kafka.output(OutputTopic::journal));
   checkpoints_->committed(begun, journal_next);
   watch_retention(begun, journal_next);
 }

@@ -57,6 +57,13 @@ void Server::recover(int partition) {
   if (config_.kafka.delivery == Delivery::at_least_once) again.records = &records_;
   LogRepeater log{config_, releases_, intake_, *readers_, again, after, &committed};
   Recovered recovered = log.repeat(partition, std::move(from), &committed);
+  if (consumer_.committed(partition) != committed) {
+    // Only an owner commits, so the group has given the partition to another meanwhile: a state of
+    // the past is of no use, and the next poll says that the partition is lost.
+    spdlog::warn("partition {}: another instance went on with it while it was recovered",
+                 partition);
+    return;
+  }
   check_reaches(config_, recovered, partition, committed);
   if (config_.kafka.delivery == Delivery::at_least_once) {
     if (!records_.empty()) hand_over();

@@ -46,7 +46,8 @@ TEST(BrokerMembership, TwoMembersShareAndTheSourcesOfAPartitionStayTogether) {
 
 TEST(BrokerMembership, ANewMemberDoesNotDisturbWhatStays) {
   BROKER_OR_SKIP();
-  const KafkaSettings settings = made_settings("undisturbed", 4);
+  KafkaSettings settings = made_settings("undisturbed", 4);
+  settings.assignment = Assignment::consumer;
   for (int p = 0; p < 4; ++p) {
     write_plain(settings.input(Source::payments), numbered(0, 100, p));
     write_plain(settings.input(Source::signals), numbered(0, 10, p));

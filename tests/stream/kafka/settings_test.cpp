@@ -40,10 +40,11 @@ TEST(KafkaSettings, AnImpossibleValueIsNamedOnEveryClient) {
 }
 
 TEST(KafkaSettings, WhatThePromisesRestOnCannotBeChanged) {
-  const std::map<std::string, std::string> changes = {{"enable.auto.commit", "true"},
-                                                      {"isolation.level", "read_uncommitted"},
-                                                      {"partitioner", "consistent_random"},
-                                                      {"partition.assignment.strategy", "range"}};
+  const std::map<std::string, std::string> changes = {
+      {"enable.auto.commit", "true"},
+      {"isolation.level", "read_uncommitted"},
+      {"partitioner", "consistent_random"},
+      {"partition.assignment.strategy", "cooperative-sticky"}};
   for (const auto& [name, value] : changes) {
     const KafkaSettings settings = with(name, value);
     EXPECT_THAT([&] { ReaderClient client(settings); },

@@ -1,0 +1,53 @@
+// What the simulated Kafka clients share: the consumer's inside, which the sink asks for its fence,
+// and records on their way out of a log.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stream/kafka/consumer.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace tidemark {
+
+struct GroupConsumer::Impl {
+  explicit Impl(const KafkaSettings& given) : settings(given) {}
+
+  bool heed_group(Polled& polled);
+  bool revoke(Polled& polled, bool lost);
+  void fetch(std::size_t records_max, Polled& polled);
+
+  const KafkaSettings settings;
+  bool subscribed = false;
+  std::string member;  // empty: not in the group
+  int generation = -1;
+  bool was_member = false, revoking = false;
+  std::set<int> held;
+  struct Fetched {
+    SourceOffsets next{};
+    std::array<const simulation::Log*, source_count> logs{};
+  };
+  std::map<int, Fetched> started;
+  std::set<std::pair<int, Source>> paused, ended;
+};
+
+namespace simulation {
+
+struct Found {
+  const Entry* entry = nullptr;
+  std::int64_t offset = 0;
+  int partition = 0;
+  Source source = Source::payments;
+};
+std::shared_ptr<RawBatch> copy_entries(const std::vector<Found>& found);
+
+/// Whether a process other than this member's holds its place in the group. A dead one loses it.
+bool another_instance_lives(const std::string& instance, const std::string& own_member);
+
+}  // namespace simulation
+}  // namespace tidemark
