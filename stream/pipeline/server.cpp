@@ -99,13 +99,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
   observer_.set_ready(true);
 }
 
-void Server::recover(int partition) {
-  if (partition >= partitions_) {
-    throw RunError("partition " + std::to_string(partition) +
-                   " was added while serving; a "
-                   "merchant's partition must not change, so the keys have to be moved first");
-  }
-  const SourceOffsets committed = consumer_.committed(partition);
+Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
   const auto leave_if_asked = [this](const JournalRecord&, std::int64_t, Lane&) {
     if (stop_) throw Interrupted{};
   };
@@ -120,14 +114,27 @@ void Server::recover(int partition) {
   }
   LogRepeater log{config_, releases_, intake_, *readers_, {}, leave_if_asked};
   Recovered recovered = log.repeat(partition, std::move(from), &committed);
-  if (consumer_.committed(partition) != committed) {
-    // Only an owner commits, so the group has given the partition to another meanwhile: a state of
-    // the past is of no use, and the next poll says that the partition is lost.
-    spdlog::warn("partition {}: another instance went on with it while it was recovered",
-                 partition);
+  check_reaches(config_, recovered, partition, committed);
+  return recovered;
+}
+
+void Server::recover(int partition) {
+  if (partition >= partitions_) {
+    throw RunError("partition " + std::to_string(partition) +
+                   " was added while serving; a "
+                   "merchant's partition must not change, so the keys have to be moved first");
+  }
+  const SourceOffsets committed = consumer_.committed(partition);
+  Recovered recovered;
+  try {
+    recovered = repeat_log(partition, committed);
+  } catch (const RunError& error) {
+    if (consumer_.committed(partition) == committed) throw;
+    // Only an owner commits, so the group has given the partition to another meanwhile and the log
+    // went on: the next poll says that it is lost.
+    spdlog::warn("partition {}: another instance has gone on with it: {}", partition, error.what());
     return;
   }
-  check_reaches(config_, recovered, partition, committed);
   for (const Source source : keyed_sources) {
     recovered.lane->merge.set_state(source, config_.kafka.input(source).empty()
                                                 ? SourceState::closed
