@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "kernels/base/failure.hpp"
 #include "stream/checkpoint/manifest.hpp"
@@ -127,11 +128,14 @@ void check_manifest(const std::string& name, std::string_view bytes) {
   SourceOffsets next;
   next.fill(offset_none);
   bool found = next == manifest.next;  // an empty state is one too
+  // Beyond what retention has left nobody can tell, and nobody gets there.
+  const std::string& journal = the.config.kafka.output(OutputTopic::journal);
+  const std::int64_t begin = the.broker.log(journal, manifest.partition).begin;
   for (const auto& [at, record] : journal_of(the, manifest.partition)) {
     follow(record, next);
     if (next == manifest.next) {
       found = record.state_hash == manifest.state_hash;
-    } else if (found && at < manifest.journal_next) {
+    } else if (found && at < manifest.journal_next && at >= begin) {
       throw Failure(
           fmt::format("{}: goes on at offset {} of the journal, so a recovery from it "
                       "misses the transaction at {}",
@@ -147,8 +151,12 @@ void check_checkpoints(World& world) {
   const auto store = open_directory_store(world.config.checkpoint_directory);
   for (int p = 0; p < world.broker.partitions(); ++p) {
     const std::string folder = checkpoint_folder(world.config.kafka.group_id, p);
+    // The newest come first. An older one may be a sleeper's, published when others had gone on.
+    std::set<std::pair<std::int64_t, std::uint64_t>> states;
     for (const StoredManifest& stored : read_manifests(*store, folder)) {
       if (!stored.error.empty()) throw Failure(stored.error);
+      states.emplace(stored.manifest.journal_next, stored.manifest.generation);
+      if (states.size() > static_cast<std::size_t>(world.config.checkpoint_keep)) break;
       const auto empty = [&] { return make_lane(world.config, plan, p); };
       try {
         restore_lane(*store, folder, stored.manifest, empty, pool);

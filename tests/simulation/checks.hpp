@@ -17,7 +17,7 @@ void check_manifest(const std::string& name, std::string_view bytes);
 /// outcomes of a merchant stand in order.
 void check_outcomes(World& world);
 
-/// Every checkpoint that is still there can be restored.
+/// The states of each partition that are kept can be restored.
 void check_checkpoints(World& world);
 
 /// Whether all that upstream has written is committed.
