@@ -50,9 +50,9 @@ class TransactionalSink {
   /// client's queue is full. A failure shows in commit().
   void produce(const OutputBatch& batch);
 
-  /// Ends the transaction with these positions in it; with nothing to say it does nothing. The group
-  /// refuses the positions of a member that is none any more, and with them the transaction. Throws
-  /// RunError when this instance was fenced by another that lives in the consumer's group. A
+  /// Ends the transaction with these positions in it; with nothing to say it does nothing. The
+  /// group refuses the positions of a member that is none any more, and with them the transaction.
+  /// Throws RunError when this instance was fenced by another that lives in the consumer's group. A
   /// position of `control` is a programming error: it has no group offset.
   CommitResult commit(std::span<const InputPosition> positions, GroupConsumer& consumer);
 
