@@ -18,7 +18,8 @@ class TransactionalSink final : public Sink {
   /// Fences other holders of the transactional id and ends what they left open.
   void init() override;
   void produce(OutputBatch batch) override;
-  /// Throws RunError when this instance was fenced by another that lives in the consumer's group.
+  /// The group refuses the positions of a member that is none any more, and with them the
+  /// transaction. Throws RunError when this instance was fenced by another that lives in the consumer's group.
   CommitResult commit(std::span<const InputPosition> positions, GroupConsumer& consumer) override;
   void abort(const std::string& reason) override;
   Counters counters() const override;

@@ -39,6 +39,23 @@ void append_journal(const JournalRecord& journal, OutputBatch& out) {
   out.bytes += bytes;
 }
 
+/// Where the sources go on behind a transaction. One of control events alone names the first source
+/// again, where it stands (0: nothing of it was taken): without an offset the group's fence would
+/// not be asked, and an instance that has lost the partition could still commit.
+void add_positions(const JournalRecord& journal, const SourceOffsets& before,
+                   const KafkaSettings& kafka, std::vector<InputPosition>& positions) {
+  const std::size_t already = positions.size();
+  for (const Source source : keyed_sources) {
+    const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];
+    if (range.present) positions.push_back({source, journal.partition, range.next});
+  }
+  if (positions.size() > already) return;
+  const Source first = *std::find_if(keyed_sources.begin(), keyed_sources.end(),
+                                     [&](Source source) { return !kafka.input(source).empty(); });
+  const std::int64_t next = before[static_cast<std::size_t>(first)];
+  positions.push_back({first, journal.partition, std::max<std::int64_t>(next, 0)});
+}
+
 /// Of a manual assignment. Throws UsageError where there is none for this instance.
 std::vector<int> own_partitions(const KafkaSettings& kafka, int partitions) {
   if (kafka.instances > partitions) {
@@ -269,10 +286,7 @@ void Server::commit() {
     if (config_.kafka.delivery == Delivery::at_least_once) {
       journal.expected_offset = journal_end_[partition]++;
     }
-    for (const Source source : keyed_sources) {
-      const JournalRange& range = journal.ranges[static_cast<std::size_t>(source)];
-      if (range.present) positions.push_back({source, partition, range.next});
-    }
+    add_positions(journal, next_[partition], config_.kafka, positions);
     for (std::size_t s = 0; s < source_count; ++s) {
       if (journal.ranges[s].present) next_[partition][s] = journal.ranges[s].next;
     }

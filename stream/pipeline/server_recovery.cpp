@@ -33,13 +33,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
   observer_.set_ready(true);
 }
 
-void Server::recover(int partition) {
-  if (partition >= partitions_) {
-    throw RunError("partition " + std::to_string(partition) +
-                   " was added while serving; a "
-                   "merchant's partition must not change, so the keys have to be moved first");
-  }
-  const SourceOffsets committed = consumer_.committed(partition);
+Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
   const auto after = [this](const JournalRecord&, std::int64_t, Lane&) {
     if (stop_) throw Interrupted{};
     if (!records_.empty()) hand_over();
@@ -57,14 +51,27 @@ void Server::recover(int partition) {
   if (config_.kafka.delivery == Delivery::at_least_once) again.records = &records_;
   LogRepeater log{config_, releases_, intake_, *readers_, again, after, &committed};
   Recovered recovered = log.repeat(partition, std::move(from), &committed);
-  if (consumer_.committed(partition) != committed) {
-    // Only an owner commits, so the group has given the partition to another meanwhile: a state of
-    // the past is of no use, and the next poll says that the partition is lost.
-    spdlog::warn("partition {}: another instance went on with it while it was recovered",
-                 partition);
+  check_reaches(config_, recovered, partition, committed);
+  return recovered;
+}
+
+void Server::recover(int partition) {
+  if (partition >= partitions_) {
+    throw RunError("partition " + std::to_string(partition) +
+                   " was added while serving; a "
+                   "merchant's partition must not change, so the keys have to be moved first");
+  }
+  const SourceOffsets committed = consumer_.committed(partition);
+  Recovered recovered;
+  try {
+    recovered = repeat_log(partition, committed);
+  } catch (const RunError& error) {
+    if (consumer_.committed(partition) == committed) throw;
+    // Only an owner commits, so the group has given the partition to another meanwhile and the log
+    // went on: the next poll says that it is lost.
+    spdlog::warn("partition {}: another instance has gone on with it: {}", partition, error.what());
     return;
   }
-  check_reaches(config_, recovered, partition, committed);
   if (config_.kafka.delivery == Delivery::at_least_once) {
     if (!records_.empty()) hand_over();
     committer_->commit(positions_of(partition, recovered.next));
