@@ -36,7 +36,7 @@ struct Config {
   std::int64_t dedup_horizon_ms = 0;
   std::int64_t sweep_interval_ms = 0;  // 0 = no sweeps
 
-  std::filesystem::path checkpoint_directory;  // empty: none are made
+  std::filesystem::path checkpoint_directory;  // without it and kafka.checkpoint_topic: none
   int checkpoint_interval_s = 0;
   int checkpoint_keep = 0;  // states to go back to
   int http_port = 0;        // 0 = no listener
