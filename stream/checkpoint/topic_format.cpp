@@ -1,6 +1,7 @@
 // See topic_format.hpp.
 #include "stream/checkpoint/topic_format.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/base/byte_codec.hpp"
@@ -9,6 +10,7 @@ namespace tidemark {
 namespace {
 
 constexpr std::uint8_t format_version = 1;
+constexpr std::uint64_t parts_max = std::uint64_t{1} << 20;  // of a body
 
 }  // namespace
 
@@ -35,10 +37,13 @@ StoredBody decode_object(std::string_view bytes) {
   body.partition = static_cast<int>(from.number_to(INT32_MAX, "has no such partition"));
   body.bytes = from.number();
   body.hash = from.fixed<std::uint64_t>();
-  body.parts = from.number_to(from.left(), "has too many parts");
+  body.parts =
+      from.number_to(std::min<std::uint64_t>(from.left(), parts_max), "has too many parts");
   std::int64_t last = 0;
   for (std::size_t i = 0; i < body.parts; ++i) {
-    body.offsets.push_back(last += from.signed_number());
+    const std::int64_t step = from.signed_number();
+    require_bytes(step >= 0 && step <= INT64_MAX - last, "has offsets that go back");
+    body.offsets.push_back(last += step);
   }
   require_bytes(from.at_end(), "goes on behind its end");
   return body;
@@ -60,7 +65,7 @@ BodyDraft decode_draft(std::string_view id, std::string_view bytes) {
   draft.name = from.text();
   draft.body.id = id;
   draft.body.partition = static_cast<int>(from.number_to(INT32_MAX, "has no such partition"));
-  draft.body.parts = from.number_to(UINT32_MAX, "has too many parts");
+  draft.body.parts = from.number_to(parts_max, "has too many parts");
   require_bytes(from.at_end(), "goes on behind its end");
   return draft;
 }

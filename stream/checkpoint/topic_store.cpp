@@ -258,7 +258,7 @@ std::string TopicStore::get(const std::string& name) const {
 std::string TopicStore::read_body(const std::string& name, const StoredBody& body) const {
   std::string bytes;
   if (body.offsets.empty()) return bytes;
-  bytes.reserve(body.bytes);
+  bytes.reserve(std::min<std::size_t>(body.bytes, body.offsets.size() * part_bytes));
   const std::lock_guard lock(body_mutex_);
   const std::int64_t first = body.offsets.front();
   const bool ahead = body_reader_ && body_reader_partition_ == body.partition &&
