@@ -96,6 +96,9 @@ void add_checkpoint_bench(CLI::App& bench) {
       ->check(CLI::ExistingFile);
   checkpoint->add_option("--work", options->work, "Folder of its own for the checkpoints")
       ->capture_default_str();
+  checkpoint->add_option("--brokers", options->bench.brokers,
+                         "With --topic: bootstrap servers of a store that is a topic");
+  checkpoint->add_option("--topic", options->bench.topic, "Topic of its own, in place of a folder");
   checkpoint->add_option("--merchants", options->bench.merchants, "Merchants of the partition")
       ->check(CLI::Range(1, 10'000'000));
   checkpoint->add_option("--dirty", options->bench.dirty, "That change before the second one")

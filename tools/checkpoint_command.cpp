@@ -1,5 +1,5 @@
 // `tidemark checkpoint`: what a store holds, whether it can be believed, and a copy of it
-// elsewhere. Works beside a running instance: it reads only, and writes only to the folder of a
+// elsewhere. Works beside a running instance: it reads only, and writes only to the store of a
 // copy.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/checkpoint/compaction.hpp"
+#include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/restore.hpp"
 #include "tools/commands.hpp"
@@ -25,7 +26,7 @@ struct Options {
   ConfigOptions config;
   int partition = -1;            // all
   std::uint64_t generation = 0;  // the newest
-  std::string to;
+  std::string to, to_topic;
   bool json = false, all = false;
 };
 
@@ -33,10 +34,10 @@ struct Options {
 class Shelf {
  public:
   explicit Shelf(const Options& options) : options_(options), config_(options.config.load()) {
-    if (config_.checkpoint_directory.empty()) {
-      throw UsageError(config_.file + ": checkpoint.directory: names no store");
+    store_ = open_checkpoint_store(config_, config_.kafka);
+    if (!store_) {
+      throw UsageError(config_.file + ": checkpoint: neither directory nor topic names a store");
     }
-    store_ = open_directory_store(config_.checkpoint_directory);
   }
 
   const Config& config() const { return config_; }
@@ -148,7 +149,11 @@ void verify(const Options& options) {
 
 void copy(const Options& options) {
   const Shelf shelf(options);
-  const auto to = open_directory_store(options.to);
+  if (options.to.empty() == options.to_topic.empty()) {
+    throw UsageError("checkpoint copy: one of --to and --to-topic is required");
+  }
+  const auto to = options.to.empty() ? open_topic_store(shelf.config().kafka, options.to_topic)
+                                     : open_directory_store(options.to);
   for (const int partition : shelf.partitions()) {
     const StoredManifest stored = shelf.manifests(partition, false).front();
     const std::string folder = shelf.folder(partition);
@@ -192,10 +197,10 @@ void add_checkpoint_command(CLI::App& app) {
                       "state hash; exit status 1 if one is not good",
                       options, verify))
       ->add_flag("--all", options->all, "Not the newest alone");
-  with_generation(
-      add(*command, "copy", "The newest of each partition to another store", options, copy))
-      ->add_option("--to", options->to, "Directory")
-      ->required();
+  CLI::App* const to = with_generation(
+      add(*command, "copy", "The newest of each partition to another store", options, copy));
+  to->add_option("--to", options->to, "Directory");
+  to->add_option("--to-topic", options->to_topic, "Compacted topic of the same brokers");
 }
 
 }  // namespace tidemark

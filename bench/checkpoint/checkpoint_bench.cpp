@@ -11,6 +11,7 @@
 #include "bench/windows/made_events.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/window/segment.hpp"
+#include "stream/kafka/topic_admin.hpp"
 #include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/engine.hpp"
 
@@ -32,7 +33,7 @@ class Stand {
         pool_(config.threads),
         segmenter_(make_segmenter(Backend::cpu)),
         lane_(make_lane(config, plan_, 0)),
-        checkpoints_(config, plan_) {
+        checkpoints_(config, plan_, open_checkpoint_store(config, config.kafka)) {
     checkpoints_.open(*lane_, std::nullopt);
   }
 
@@ -131,7 +132,9 @@ Config config_of(const CheckpointBenchOptions& options) {
   config.dedup_horizon_ms = 48LL * 3'600'000;
   config.zone = "UTC";
   config.threads = options.threads;
-  config.checkpoint_directory = options.work;
+  if (options.topic.empty()) config.checkpoint_directory = options.work;
+  config.kafka.bootstrap_servers = options.brokers;
+  config.kafka.checkpoint_topic = options.topic;
   config.checkpoint_interval_s = 1;
   config.checkpoint_keep = 1;
   config.kafka.group_id = "bench";
@@ -141,11 +144,16 @@ Config config_of(const CheckpointBenchOptions& options) {
 }  // namespace
 
 CheckpointBenchResult bench_checkpoint(const CheckpointBenchOptions& options) {
-  if (std::filesystem::exists(options.work) && !std::filesystem::is_empty(options.work)) {
+  if (options.topic.empty() != options.brokers.empty()) {
+    throw UsageError("--brokers and --topic belong together");
+  }
+  if (options.topic.empty() && std::filesystem::exists(options.work) &&
+      !std::filesystem::is_empty(options.work)) {
     throw UsageError(options.work.string() +
                      ": is not empty; name a folder of the benchmark's own");
   }
   const Config config = config_of(options);
+  if (!options.topic.empty()) create_topics(config.kafka, 0);
   const auto plan = FeaturePlan::load(options.spec);
   CheckpointBenchResult result;
   result.bytes_per_merchant = plan->bytes_per_merchant();
@@ -166,7 +174,7 @@ CheckpointBenchResult bench_checkpoint(const CheckpointBenchOptions& options) {
     count_chunks(stand.manifest(), 2, result.dirty);
     result.restore_s = stand.restore();
   }
-  std::filesystem::remove_all(options.work);
+  if (options.topic.empty()) std::filesystem::remove_all(options.work);
   return result;
 }
 

@@ -12,6 +12,7 @@ namespace tidemark {
 struct CheckpointBenchOptions {
   std::filesystem::path spec;
   std::filesystem::path work;           // a folder of its own, emptied before and after
+  std::string brokers, topic;           // in place of the folder: a topic of its own
   std::uint32_t merchants = 1'000'000;  // of one partition
   std::uint32_t dirty = 100'000;        // that change between the first checkpoint and the second
   std::size_t batch = 10'000;           // events

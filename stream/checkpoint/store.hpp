@@ -1,5 +1,5 @@
 // Where checkpoints live: named byte strings that are there whole or not at all. A directory for
-// one machine or a shared disk; other stores are other children of this class. Any thread.
+// one machine or a shared disk, a compacted topic for clusters without one. Any thread.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "stream/kafka/settings.hpp"
 
 namespace tidemark {
 
@@ -39,6 +41,11 @@ class CheckpointStore {
 
 /// A directory, made when it is first written to.
 std::unique_ptr<CheckpointStore> open_directory_store(const std::filesystem::path& directory);
+
+/// A compacted topic that `topics --create` makes. Asks no broker yet; what is waited for later is
+/// waited for as the settings say (KafkaSettings::outlast_outages).
+std::unique_ptr<CheckpointStore> open_topic_store(const KafkaSettings& settings,
+                                                  const std::string& topic);
 
 /// A name for anything: letters, digits and `._-` stay, other bytes become %hex.
 std::string store_name(std::string_view text);

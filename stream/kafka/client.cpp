@@ -181,11 +181,25 @@ std::vector<Property> producer_properties(const KafkaSettings& settings) {
   return all;
 }
 
+/// For large records that are waited for: bodies that are compressed already, one to a batch.
+std::vector<Property> writer_properties(const KafkaSettings& settings) {
+  return {
+      {"enable.idempotence", "true", true},
+      {"acks", "all", true},
+      {"partitioner", "murmur2_random", true},
+      {"message.timeout.ms", std::to_string(settings.connect_timeout_s * 1000)},
+      {"linger.ms", "0"},
+      {"queue.buffering.max.kbytes", "524288"},
+      {"message.max.bytes", std::to_string(record_bytes_max)},
+  };
+}
+
 std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind) {
   std::vector<Property> all;
   if (kind == ClientKind::group_consumer) all = consumer_properties(settings, true);
   if (kind == ClientKind::reader) all = consumer_properties(settings, false);
   if (kind == ClientKind::producer) all = producer_properties(settings);
+  if (kind == ClientKind::writer) all = writer_properties(settings);
   all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
   if (!settings.transactional_id.empty()) all.push_back({"client.id", settings.transactional_id});
   all.push_back({"socket.nagle.disable", "true"});
@@ -210,7 +224,8 @@ bool concerns(ClientKind kind, const std::string& name) {
   const bool producer = kind == ClientKind::producer;
   if (name.rfind("log", 0) == 0) return !producer;
   const bool member = kind == ClientKind::group_consumer;
-  if (name.rfind("transaction", 0) == 0 || name == "enable.idempotence") return producer;
+  if (name.rfind("transaction", 0) == 0) return producer;
+  if (name == "enable.idempotence") return producer || kind == ClientKind::writer;
   if (name.rfind("group.", 0) == 0 || name == "session.timeout.ms" ||
       name == "heartbeat.interval.ms" || name == "max.poll.interval.ms") {
     return member;
@@ -256,7 +271,8 @@ ConfHandle make_conf(const KafkaSettings& settings, ClientKind kind, ClientWatch
     throw UsageError("kafka.transactional_id is empty");
   }
   check_pinned(settings);
-  watch.quiet = kind == ClientKind::reader || kind == ClientKind::admin;
+  watch.quiet =
+      kind == ClientKind::reader || kind == ClientKind::admin || kind == ClientKind::writer;
   ConfHandle conf(rd_kafka_conf_new());
   rd_kafka_conf_set_opaque(conf.get(), &watch);
   rd_kafka_conf_set_log_cb(conf.get(), log_line);

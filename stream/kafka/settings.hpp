@@ -46,6 +46,8 @@ struct KafkaSettings {
   std::array<std::string, output_topic_count> output_topics;
   /// Which dead letters were put back: for `redrive` alone.
   std::string redriven_topic;
+  /// checkpoint.topic; empty where checkpoints have a directory or are not made.
+  std::string checkpoint_topic;
   bool latency_profile = false;
   Delivery delivery = Delivery::exactly_once;
   Assignment assignment = Assignment::classic;

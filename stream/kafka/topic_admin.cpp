@@ -26,6 +26,13 @@ const std::string forever_ms = "9223372036854775807";
 constexpr int journal_bytes_max = 16 << 20;
 /// Not a topic of `serve`, which neither needs nor checks it.
 constexpr std::string_view redriven_role = "redriven";
+constexpr std::string_view checkpoints_role = "checkpoints";
+/// What of the checkpoints is removed or replaced goes soon: a topic of them is rewritten for ever.
+const std::map<std::string, std::string> config_of_checkpoints = {
+    {"cleanup.policy", "compact"},       {"min.cleanable.dirty.ratio", "0.1"},
+    {"segment.bytes", "67108864"},       {"segment.ms", "600000"},
+    {"delete.retention.ms", "86400000"}, {"max.message.bytes", "2097152"},
+};
 
 bool is_keyed_role(const std::string& role) {
   return role == "journal" ||
@@ -65,7 +72,7 @@ void follow_payments(AdminSession& session, const KafkaSettings& settings,
   const auto values = known.find(payments);
   for (TopicPlan& plan : plans) {
     if (!partitions_given && plan.role != name_of(Source::control) && plan.role != redriven_role) {
-      plan.partitions = there->second;
+      plan.partitions = there->second + (plan.role == checkpoints_role ? 1 : 0);
     }
     if (values == known.end() || values->second.count(retention) == 0) continue;
     const std::string& kept_ms = values->second.at(retention);
@@ -133,6 +140,7 @@ void throw_if_shared(const KafkaSettings& settings) {
 }
 
 std::string setting_of(const TopicPlan& plan) {
+  if (plan.role == checkpoints_role) return plan.topic + " (checkpoint.topic)";
   return fmt::format("{} (kafka.topics.{})", plan.topic, plan.role);
 }
 
@@ -174,6 +182,8 @@ std::vector<TopicPlan> plan_topics(const KafkaSettings& settings, int partitions
   }
   // Marks are small and few, and each has a key of its own: what compaction takes out are repeats.
   add(redriven_role, settings.redriven_topic, false, 1, {{"cleanup.policy", "compact"}});
+  // One partition for the names beside those for the bodies.
+  add(checkpoints_role, settings.checkpoint_topic, false, count + 1, config_of_checkpoints);
   return plans;
 }
 

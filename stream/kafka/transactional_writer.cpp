@@ -1,5 +1,4 @@
-// See transactional_writer.hpp. The opaque of a message is its number, under which the delivery
-// report files the offset.
+// See transactional_writer.hpp.
 #include "stream/kafka/transactional_writer.hpp"
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
+#include "stream/kafka/delivery.hpp"
 #include "stream/kafka/errors.hpp"
 #include "stream/kafka/transaction_calls.hpp"
 #include "stream/kafka/wait.hpp"
@@ -31,32 +31,13 @@ KafkaSettings with_id(KafkaSettings settings, const std::string& transactional_i
   return settings;
 }
 
-rd_kafka_vu_t of(rd_kafka_vtype_t type) {
-  rd_kafka_vu_t vu{};
-  vu.vtype = type;
-  return vu;
-}
-
-/// librdkafka's pointers are not const, though with F_COPY it only reads.
-rd_kafka_vu_t bytes_of(rd_kafka_vtype_t type, const std::optional<std::string_view>& text) {
-  rd_kafka_vu_t vu = of(type);
-  if (!text) return vu;
-  // An empty view may have no bytes to point at, and would turn into a null.
-  vu.u.mem = {const_cast<char*>(text->empty() ? "" : text->data()), text->size()};
-  return vu;
-}
-
 }  // namespace
 
 struct TransactionalWriter::Impl {
   Impl(const KafkaSettings& given, const std::string& transactional_id)
       : settings(with_id(given, transactional_id)) {
-    watch.owner = this;
     kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::producer, watch);
-    rd_kafka_conf_set_dr_msg_cb(
-        conf.get(), [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
-          static_cast<Impl*>(static_cast<kafka::ClientWatch*>(opaque)->owner)->note(*m);
-        });
+    delivery.listen(conf.get(), watch);
     client = kafka::make_client(std::move(conf), kafka::ClientKind::producer);
   }
 
@@ -66,14 +47,6 @@ struct TransactionalWriter::Impl {
     if (in_transaction) ErrorHandle(rd_kafka_abort_transaction(client.get(), last_abort_ms));
     rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(client.get(), 1000);  // takes the reports of what was purged
-  }
-
-  void note(const rd_kafka_message_t& message) {
-    const auto number = reinterpret_cast<std::uintptr_t>(message._private);
-    if (number < offsets.size()) offsets[number] = message.offset;
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR || !undelivered.empty()) return;
-    undelivered = fmt::format("{}: a record of {} bytes: {}", rd_kafka_topic_name(message.rkt),
-                              message.len, rd_kafka_err2str(message.err));
   }
 
   [[noreturn]] void fail(const std::string& why) {
@@ -92,7 +65,7 @@ struct TransactionalWriter::Impl {
   /// Ends in a throw for anything but null.
   void require(const ErrorHandle& error) {
     if (!error) return;
-    const std::string why = undelivered.empty() ? kafka::text_of(error) : undelivered;
+    const std::string why = delivery.failure().empty() ? kafka::text_of(error) : delivery.failure();
     switch (kafka::classify_transactional(error.get())) {
       case ErrorClass::fenced:
         in_transaction = false;
@@ -110,11 +83,10 @@ struct TransactionalWriter::Impl {
 
   KafkaSettings settings;
   kafka::ClientWatch watch;  // before the client, which points at it
+  kafka::Delivery delivery;
   kafka::ClientHandle client;
   bool in_transaction = false;
   bool worn = false;  // trouble on the wire inside a transaction
-  std::string undelivered;
-  std::vector<std::int64_t> offsets;
 };
 
 TransactionalWriter::TransactionalWriter(const KafkaSettings& settings,
@@ -139,35 +111,14 @@ void TransactionalWriter::begin() {
 }
 
 void TransactionalWriter::send(const RecordToWrite& record) {
-  Impl& self = *impl_;
-  const std::string topic(record.topic);  // with its end
-  std::vector<rd_kafka_vu_t> vus;
-  vus.push_back(of(RD_KAFKA_VTYPE_TOPIC));
-  vus.back().u.cstr = topic.c_str();
-  vus.push_back(of(RD_KAFKA_VTYPE_PARTITION));
-  vus.back().u.i32 = record.partition;
-  vus.push_back(of(RD_KAFKA_VTYPE_MSGFLAGS));
-  vus.back().u.i = RD_KAFKA_MSG_F_COPY;
-  vus.push_back(of(RD_KAFKA_VTYPE_OPAQUE));
-  vus.back().u.ptr = reinterpret_cast<void*>(self.offsets.size());
-  vus.push_back(bytes_of(RD_KAFKA_VTYPE_KEY, record.key));
-  vus.push_back(bytes_of(RD_KAFKA_VTYPE_VALUE, record.value));
-  for (const auto& [name, value] : record.headers) {
-    vus.push_back(of(RD_KAFKA_VTYPE_HEADER));
-    vus.back().u.header = {name.c_str(), value.data(), static_cast<ssize_t>(value.size())};
-  }
-  self.offsets.push_back(-1);
-  const ErrorHandle error(rd_kafka_produceva(self.client.get(), vus.data(), vus.size()));
-  if (error) self.fail(fmt::format("{}: {}", topic, rd_kafka_error_string(error.get())));
-  rd_kafka_poll(self.client.get(), 0);
+  const std::string failure = impl_->delivery.send(impl_->client.get(), record);
+  if (!failure.empty()) impl_->fail(failure);
 }
 
 std::vector<std::int64_t> TransactionalWriter::flush() {
-  Impl& self = *impl_;
-  const rd_kafka_resp_err_t error = rd_kafka_flush(self.client.get(), flush_ms_max);
-  if (!self.undelivered.empty()) self.fail(self.undelivered);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) self.fail(rd_kafka_err2str(error));
-  return std::exchange(self.offsets, {});
+  const std::string failure = impl_->delivery.flush(impl_->client.get(), flush_ms_max);
+  if (!failure.empty()) impl_->fail(failure);
+  return impl_->delivery.take_offsets();
 }
 
 void TransactionalWriter::commit() {
@@ -177,7 +128,7 @@ void TransactionalWriter::commit() {
   }));
   self.in_transaction = false;
   self.worn = self.watch.transport_trouble.load(std::memory_order_relaxed);
-  self.offsets.clear();
+  self.delivery.take_offsets();
 }
 
 }  // namespace tidemark

@@ -5,23 +5,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "stream/kafka/reader.hpp"
+#include "stream/kafka/record_to_write.hpp"
 #include "stream/kafka/settings.hpp"
 
 namespace tidemark {
-
-/// A record to write; views of the caller's.
-struct RecordToWrite {
-  std::string_view topic;
-  int partition = -1;  // -1: the topic's partitioner chooses by key
-  std::optional<std::string_view> key = {}, value = {};
-  RecordHeaders headers = {};
-};
 
 class TransactionalWriter {
  public:

@@ -15,10 +15,18 @@ constexpr std::size_t ids_of_a_chunk = std::size_t{1} << 18;
 
 }  // namespace
 
-Checkpointer::Checkpointer(const Config& config, std::shared_ptr<const FeaturePlan> plan)
+std::unique_ptr<CheckpointStore> open_checkpoint_store(const Config& config,
+                                                       const KafkaSettings& kafka) {
+  if (!kafka.checkpoint_topic.empty()) return open_topic_store(kafka, kafka.checkpoint_topic);
+  if (config.checkpoint_directory.empty()) return nullptr;
+  return open_directory_store(config.checkpoint_directory);
+}
+
+Checkpointer::Checkpointer(const Config& config, std::shared_ptr<const FeaturePlan> plan,
+                           std::unique_ptr<CheckpointStore> store)
     : config_(config),
       plan_(std::move(plan)),
-      store_(open_directory_store(config.checkpoint_directory)),
+      store_(std::move(store)),
       writer_(*store_, {.group = config.kafka.group_id,
                         .keep = config.checkpoint_keep,
                         .ids_horizon_ms = config.dedup_horizon_ms}) {}

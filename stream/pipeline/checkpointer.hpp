@@ -18,10 +18,15 @@
 
 namespace tidemark {
 
+/// The store that a configuration names, with these settings where it is a topic; null where it
+/// names none. Makes nothing yet.
+std::unique_ptr<CheckpointStore> open_checkpoint_store(const Config& config,
+                                                       const KafkaSettings& kafka);
+
 class Checkpointer {
  public:
-  /// `config` must name a directory. Makes nothing yet.
-  Checkpointer(const Config& config, std::shared_ptr<const FeaturePlan> plan);
+  Checkpointer(const Config& config, std::shared_ptr<const FeaturePlan> plan,
+               std::unique_ptr<CheckpointStore> store);
 
   const CheckpointStore& store() const { return *store_; }
   /// A lane begins to serve: from `restored`, or from the log alone.

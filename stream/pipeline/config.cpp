@@ -192,12 +192,17 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   config.checkpoint_interval_s =
       static_cast<int>(checkpoint.integer("interval_s", 60, 1, 24 * 3'600));
   config.checkpoint_keep = static_cast<int>(checkpoint.integer("keep", 2, 1, 1'000));
+  const std::string checkpoint_topic = checkpoint.text("topic", "");
+  if (!checkpoint_topic.empty() && !config.checkpoint_directory.empty()) {
+    checkpoint.fail("topic", "checkpoint.directory is given too; checkpoints have one store");
+  }
   checkpoint.done();
   YamlMap http = root.map("http");
   config.http_host = http.text("host", "127.0.0.1");
   config.http_port = static_cast<int>(http.integer("port", 0, 0, 65'535));
   http.done();
   read_kafka(root, config);
+  config.kafka.checkpoint_topic = checkpoint_topic;
   root.done();
   return config;
 }

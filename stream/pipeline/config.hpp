@@ -39,7 +39,7 @@ struct Config {
   // A partition with more dead letters than this among so many of its last records stops `serve`.
   std::uint64_t dead_letters_max = 0, dead_letters_of_last = 0;
 
-  std::filesystem::path checkpoint_directory;  // empty: none are made
+  std::filesystem::path checkpoint_directory;  // without it and kafka.checkpoint_topic: none
   int checkpoint_interval_s = 0;
   int checkpoint_keep = 0;  // states to go back to
   int http_port = 0;        // 0 = no listener

@@ -112,8 +112,8 @@ void Server::start() {
         kafka_, ReadRange{config_.kafka.input(Source::control), control_partition, log_beginning,
                           log_follow, Source::control});
   }
-  if (!config_.checkpoint_directory.empty()) {
-    checkpoints_.emplace(config_, releases_.current().plan);
+  if (auto store = open_checkpoint_store(config_, kafka_)) {
+    checkpoints_.emplace(config_, releases_.current().plan, std::move(store));
   }
   committer_ = std::make_unique<Committer>(*sink_, consumer_);
   if (by_hand) {

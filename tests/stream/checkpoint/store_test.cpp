@@ -6,12 +6,12 @@
 #include <fstream>
 
 #include "kernels/base/failure.hpp"
+#include "tests/stream/checkpoint/store_conformance.hpp"
 
 namespace tidemark {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -22,22 +22,18 @@ fs::path fresh_folder(const std::string& name) {
 }
 
 TEST(DirectoryStore, KeepsObjectsByName) {
-  const auto store = open_directory_store(fresh_folder("names"));
-  EXPECT_THAT(store->list("group/p00001"), IsEmpty());
-  EXPECT_THAT(store->folders("group"), IsEmpty());
-  store->put("group/p00001/b", "two");
-  store->put("group/p00001/a", std::string(3'000'000, 'x'));
-  store->put("group/p00001/b", "three");
-  std::vector<std::string> names;
-  for (const StoredObject& object : store->list("group/p00001")) names.push_back(object.name);
-  EXPECT_THAT(names, ElementsAre("group/p00001/a", "group/p00001/b"));
-  EXPECT_EQ(store->list("group/p00001")[1].bytes, 5U);
-  EXPECT_THAT(store->folders("group"), ElementsAre("p00001"));
-  EXPECT_EQ(store->get("group/p00001/b"), "three");
-  EXPECT_EQ(store->get("group/p00001/a").size(), 3'000'000U);
-  store->remove("group/p00001/b");
-  store->remove("group/p00001/b");  // once more is no error
-  EXPECT_THROW(store->get("group/p00001/b"), RunError);
+  test::keeps_objects_by_name(*open_directory_store(fresh_folder("names")));
+}
+
+TEST(DirectoryStore, IsOneForAll) {
+  const fs::path folder = fresh_folder("shared");
+  test::is_one_for_all(*open_directory_store(folder), *open_directory_store(folder));
+}
+
+TEST(DirectoryStore, TakesManyWritersAndReaders) {
+  const fs::path folder = fresh_folder("many");
+  test::takes_many_writers_and_readers(*open_directory_store(folder),
+                                       *open_directory_store(folder));
 }
 
 TEST(DirectoryStore, NamesWhatCannotBeWritten) {

@@ -124,7 +124,7 @@ RC_GTEST_PROP(LaneCheckpoint, IsTheLaneAsItWasWhenItBegan, (std::uint32_t seed))
   const Config config = config_in(fresh_folder("property"));
   const Stream stream = random_stream(seed, 1'500, 40);
   Stand stand(config);
-  Checkpointer checkpoints(config, stand.plan);
+  Checkpointer checkpoints(config, stand.plan, open_checkpoint_store(config, config.kafka));
   checkpoints.open(*stand.lane, std::nullopt);
   std::mt19937 random(seed);
   std::size_t at = 0;
@@ -176,7 +176,8 @@ class Restore : public testing::Test {
     config_ =
         config_in(fresh_folder(testing::UnitTest::GetInstance()->current_test_info()->name()));
     stand_ = std::make_unique<Stand>(config_);
-    checkpoints_ = std::make_unique<Checkpointer>(config_, stand_->plan);
+    checkpoints_ = std::make_unique<Checkpointer>(config_, stand_->plan,
+                                                  open_checkpoint_store(config_, config_.kafka));
     checkpoints_->open(*stand_->lane, std::nullopt);
     for (int i = 0; i < 2; ++i) {
       stand_->run(stream_.batch, static_cast<std::size_t>(i) * 500, 500);
@@ -256,7 +257,7 @@ TEST_F(Restore, GoesOnFromACheckpointWithTheNextOne) {
   auto restored = restore(config_);
   Stand again(config_);
   again.lane = std::move(restored->lane);
-  Checkpointer checkpoints(config_, again.plan);
+  Checkpointer checkpoints(config_, again.plan, open_checkpoint_store(config_, config_.kafka));
   checkpoints.open(*again.lane, std::move(restored->manifest));
   const Stream more = random_stream(10, 300, 60);
   again.run(more.batch, 0, 300);
@@ -281,7 +282,7 @@ TEST_F(Restore, CountsOnFromTheLastGenerationThoughItIsBroken) {
   ASSERT_EQ(restored->manifest.generation, 1U);
   Stand again(config_);
   again.lane = std::move(restored->lane);
-  Checkpointer checkpoints(config_, again.plan);
+  Checkpointer checkpoints(config_, again.plan, open_checkpoint_store(config_, config_.kafka));
   checkpoints.open(*again.lane, std::move(restored->manifest));
   again.run(stream_.batch, 500, 500);
   const std::uint64_t hash = again.lane->state_hash();

@@ -97,6 +97,17 @@ TEST_F(ConfigTest, OverridesReachEverySetting) {
   EXPECT_EQ(config.kafka.output(OutputTopic::dead_letter), "dlq");
 }
 
+TEST_F(ConfigTest, CheckpointsHaveOneStore) {
+  const std::string topic = "checkpoint: {topic: c.v1}\n";
+  EXPECT_EQ(load_config(write(topic), {}).kafka.checkpoint_topic, "c.v1");
+  EXPECT_THAT(error_of(topic, {"checkpoint.directory=/tmp/x"}),
+              HasSubstr("checkpoint.topic: checkpoint.directory is given too"));
+  EXPECT_EQ(load_config(write(topic), {"checkpoint.topic=", "checkpoint.directory=/tmp/x"})
+                .kafka.checkpoint_topic,
+            "");
+  EXPECT_EQ(load_config(write(""), {}).kafka.redriven_topic, "redriven.v1");
+}
+
 TEST_F(ConfigTest, AWrongOverrideIsNamed) {
   EXPECT_THAT(error_of("", {"batch.evnts_max=7"}), HasSubstr("unknown setting 'batch.evnts_max'"));
   EXPECT_THAT(error_of("", {"threads=x"}), HasSubstr("threads: expected a whole number, got 'x'"));
