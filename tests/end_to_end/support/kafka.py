@@ -21,15 +21,18 @@ from support import program, scene
 from support.outputs import DECISIONS, LETTERS
 
 DEPS = pathlib.Path(os.environ.get("TIDEMARK_DEPS", pathlib.Path.home() / ".cache/tidemark"))
+VERSION = os.environ.get("TIDEMARK_KAFKA_VERSION")  # of the brokers, where it is not our own
+JARS = DEPS / (f"kafka-{VERSION}" if VERSION else "kafka") / "libs"
 PARTITIONS = 8
 
 
 class Broker:
     def __init__(self, folder):
         self.folder = folder
+        self.options = []
 
     def __enter__(self):
-        if not (DEPS / "kafka/libs").is_dir() or not shutil.which("java"):
+        if not JARS.is_dir() or not shutil.which("java"):
             pytest.skip("no broker on this machine: run tools/setup kafka")
         self.start()
         return self
@@ -40,18 +43,19 @@ class Broker:
 
     def start(self):
         """Once more after kill() it has the same address and topics."""
-        done = subprocess.run(
-            [program.ROOT / "tools/kafka", "start", self.folder / "broker",
-             "--with-parent", str(os.getpid())],
-            text=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        self.bootstrap = done.stdout.strip()
+        self.bootstrap = self.tool("start", *self.options, "--with-parent", os.getpid())
 
     def kill(self):
         """SIGKILL, as a power cut would."""
-        command = [program.ROOT / "tools/kafka", "kill", self.folder / "broker"]
-        subprocess.run(command, check=True)
+        self.tool("kill")
+
+    def tool(self, command, *arguments):
+        words = [program.ROOT / "tools/kafka", command, self.folder / "broker", *arguments]
+        done = subprocess.run(
+            [str(word) for word in words], text=True, capture_output=True, timeout=180
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
 
 class Deployment:
