@@ -1,5 +1,6 @@
 # Three real brokers that replicate to each other, each to be killed, frozen or cut off by itself,
 # and who of them leads what now. Python only; `tools/kafka` does the work.
+import concurrent.futures
 import os
 import shutil
 import socket
@@ -41,6 +42,11 @@ class Cluster(kafka.Broker):
 
     def start_node(self, node):
         self.tool("start", "--node", node, "--with-parent", os.getpid())
+
+    def start_nodes(self, nodes):
+        """At once: of those without a quorum none would answer alone."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(self.start_node, nodes))
 
     def pause_node(self, node):
         self.tool("pause", "--node", node)

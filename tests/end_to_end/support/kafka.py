@@ -139,8 +139,8 @@ class Deployment:
         assert not errors, errors[0]
         return count
 
-    def serve(self, *more, crash_at=None):
-        return Serve(self, *more, crash_at=crash_at)
+    def serve(self, *more, crash_at=None, environment=()):
+        return Serve(self, *more, crash_at=crash_at, environment=environment)
 
     def committed(self):
         """{(topic, partition): offset} that the group has committed."""
@@ -153,11 +153,17 @@ class Deployment:
 
     def ends(self):
         """{(topic, partition): offset} behind the last record of the keyed inputs."""
+        return self.bounds(1)
 
+    def begins(self):
+        """{(topic, partition): offset} of the first record that is still there."""
+        return self.bounds(0)
+
+    def bounds(self, which):
         def ask():
             observer = self.observer()
             return {
-                place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[1]
+                place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[which]
                 for place in self.places()
             }
 
@@ -193,14 +199,18 @@ class Serve:
     """`tidemark serve` as a child; its stderr is kept. `crash_at` names a point, name:n, at whose
     n-th pass it dies by SIGKILL."""
 
-    def __init__(self, deployment, *more, crash_at=None):
+    def __init__(self, deployment, *more, crash_at=None, environment=()):
         self.deployment = deployment
         self.log = deployment.folder / f"serve-{time.monotonic_ns()}.log"
         command = [str(program.PROGRAM), "serve", "--config", deployment.config]
         self.process = subprocess.Popen(
             command + deployment.settings(*more),
             cwd=program.ROOT,
-            env={**os.environ, **({"TIDEMARK_CRASH_AT": crash_at} if crash_at else {})},
+            env={
+                **os.environ,
+                **dict(environment),
+                **({"TIDEMARK_CRASH_AT": crash_at} if crash_at else {}),
+            },
             text=True,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
@@ -247,6 +257,7 @@ class Serve:
         while sum(self.deployment.committed().values()) < goal:
             self.check()
             assert time.monotonic() < deadline, f"no progress: {self.words()}"
+            time.sleep(0.02)
 
     def finish(self):
         """Asks for the end and gives the counts of the last line."""
