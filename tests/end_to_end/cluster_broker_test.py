@@ -1,6 +1,6 @@
-# Three brokers under load: the one that leads a partition, the group's coordinator, the transactional
-# id's and the controller are killed in turn and come back. Frozen, cut off and starved brokers:
-# cluster_long_test.py.
+# Three brokers under load: the one that leads a partition, the group's coordinator, the
+# transactional id's and the controller are killed in turn and come back. Frozen, cut off and
+# starved brokers: cluster_long_test.py.
 import pytest
 from support import cluster, work
 

@@ -1,6 +1,7 @@
 # Three real brokers that replicate to each other, each to be killed, frozen or cut off by itself,
 # and who of them leads what now. Python only; `tools/kafka` does the work.
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import socket
@@ -54,12 +55,14 @@ class Cluster(kafka.Broker):
     def continue_node(self, node):
         self.tool("continue", "--node", node)
 
+    @contextlib.contextmanager
     def cut(self, node, other):
         """Nothing comes through between two nodes, or a node and the CLIENTS."""
         self.tool("cut", "--node", node, "--from", other)
-
-    def heal(self, node, other):
-        self.tool("heal", "--node", node, "--from", other)
+        try:
+            yield
+        finally:
+            self.tool("heal", "--node", node, "--from", other)
 
     def wait_whole(self, seconds=60):
         """Until every replica of every partition is in sync."""
