@@ -170,6 +170,9 @@ std::vector<Property> producer_properties(const KafkaSettings& settings) {
       {"batch.size", "1000000"},
       {"batch.num.messages", "50000"},
       {"message.max.bytes", std::to_string(record_bytes_max)},
+      // A request to a group's coordinator that has died and left the metadata is tried again only
+      // when some connection opens or closes; without this, send_offsets waits for ever.
+      {"connections.max.idle.ms", "5000"},
       // A connection that closes inside a transaction shows nowhere but in the log (log_line).
       {"log.connection.close", "true"},
       {"log_level", "6"},

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <thread>
 
 #include "kernels/base/failure.hpp"
@@ -64,11 +66,18 @@ void refresh_metadata(rd_kafka_s* client, const std::string& topic, int timeout_
 
 LogBounds query_bounds(rd_kafka_s* client, Wait wait, const std::string& topic, int partition) {
   const std::string what = fmt::format("{} [{}]", topic, partition);
+  std::optional<std::int64_t> empty_at;
   while (true) {
     LogBounds found;
     const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
         client, topic.c_str(), partition, &found.begin, &found.stable_end, wait.attempt_ms());
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return found;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // While a leader moves, librdkafka may lose one of the two answers behind the other and take
+      // the log for an empty one: it is believed when it says so twice.
+      if (found.begin != found.stable_end || empty_at == found.begin) return found;
+      empty_at = found.begin;
+      continue;
+    }
     rd_kafka_poll(client, 0);  // error callbacks fill in what the brokers said
     wait.after(error, what);
     refresh_metadata(client, topic, wait.attempt_ms());

@@ -29,6 +29,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
   // Commits on their way must land first: recovery starts from what is committed.
   if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
+  crash_point("assigned");
   recovered_once_ = true;
   observer_.set_ready(true);
 }
@@ -110,6 +111,7 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
   commit();
   const bool committed = committer_->settle();
   if (committed) last_checkpoints(polled.revoked);
+  crash_point("revoked");
   for (const int partition : polled.revoked) drop_lane(partition);
   consumer_.unassign(polled.revoked);
   if (!committed) rebuild(committer_->abort_reason());
@@ -127,6 +129,7 @@ void Server::rebuild(const std::string& why) {
   std::vector<int> partitions;
   for (const auto& [partition, lane] : lanes_) partitions.push_back(partition);
   for (const int partition : partitions) drop_lane(partition);
+  crash_point("dropped");
   for (const int partition : partitions) recover(partition);
   observer_.set_ready(!lanes_.empty());
 }

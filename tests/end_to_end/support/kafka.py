@@ -21,15 +21,18 @@ from support import program, scene
 from support.outputs import DECISIONS, LETTERS
 
 DEPS = pathlib.Path(os.environ.get("TIDEMARK_DEPS", pathlib.Path.home() / ".cache/tidemark"))
+VERSION = os.environ.get("TIDEMARK_KAFKA_VERSION")  # of the brokers, where it is not our own
+JARS = DEPS / (f"kafka-{VERSION}" if VERSION else "kafka") / "libs"
 PARTITIONS = 8
 
 
 class Broker:
     def __init__(self, folder):
         self.folder = folder
+        self.options = []
 
     def __enter__(self):
-        if not (DEPS / "kafka/libs").is_dir() or not shutil.which("java"):
+        if not JARS.is_dir() or not shutil.which("java"):
             pytest.skip("no broker on this machine: run tools/setup kafka")
         self.start()
         return self
@@ -40,18 +43,19 @@ class Broker:
 
     def start(self):
         """Once more after kill() it has the same address and topics."""
-        done = subprocess.run(
-            [program.ROOT / "tools/kafka", "start", self.folder / "broker",
-             "--with-parent", str(os.getpid())],
-            text=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        self.bootstrap = done.stdout.strip()
+        self.bootstrap = self.tool("start", *self.options, "--with-parent", os.getpid())
 
     def kill(self):
         """SIGKILL, as a power cut would."""
-        command = [program.ROOT / "tools/kafka", "kill", self.folder / "broker"]
-        subprocess.run(command, check=True)
+        self.tool("kill")
+
+    def tool(self, command, *arguments):
+        words = [program.ROOT / "tools/kafka", command, self.folder / "broker", *arguments]
+        done = subprocess.run(
+            [str(word) for word in words], text=True, capture_output=True, timeout=180
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
 
 class Deployment:
@@ -135,8 +139,8 @@ class Deployment:
         assert not errors, errors[0]
         return count
 
-    def serve(self, *more, crash_at=None):
-        return Serve(self, *more, crash_at=crash_at)
+    def serve(self, *more, crash_at=None, environment=()):
+        return Serve(self, *more, crash_at=crash_at, environment=environment)
 
     def committed(self):
         """{(topic, partition): offset} that the group has committed."""
@@ -149,11 +153,17 @@ class Deployment:
 
     def ends(self):
         """{(topic, partition): offset} behind the last record of the keyed inputs."""
+        return self.bounds(1)
 
+    def begins(self):
+        """{(topic, partition): offset} of the first record that is still there."""
+        return self.bounds(0)
+
+    def bounds(self, which):
         def ask():
             observer = self.observer()
             return {
-                place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[1]
+                place: observer.get_watermark_offsets(TopicPartition(*place), timeout=20)[which]
                 for place in self.places()
             }
 
@@ -189,14 +199,18 @@ class Serve:
     """`tidemark serve` as a child; its stderr is kept. `crash_at` names a point, name:n, at whose
     n-th pass it dies by SIGKILL."""
 
-    def __init__(self, deployment, *more, crash_at=None):
+    def __init__(self, deployment, *more, crash_at=None, environment=()):
         self.deployment = deployment
         self.log = deployment.folder / f"serve-{time.monotonic_ns()}.log"
         command = [str(program.PROGRAM), "serve", "--config", deployment.config]
         self.process = subprocess.Popen(
             command + deployment.settings(*more),
             cwd=program.ROOT,
-            env={**os.environ, **({"TIDEMARK_CRASH_AT": crash_at} if crash_at else {})},
+            env={
+                **os.environ,
+                **dict(environment),
+                **({"TIDEMARK_CRASH_AT": crash_at} if crash_at else {}),
+            },
             text=True,
             stdout=subprocess.PIPE,
             stderr=self.log.open("w"),
@@ -243,6 +257,7 @@ class Serve:
         while sum(self.deployment.committed().values()) < goal:
             self.check()
             assert time.monotonic() < deadline, f"no progress: {self.words()}"
+            time.sleep(0.02)
 
     def finish(self):
         """Asks for the end and gives the counts of the last line."""
