@@ -19,7 +19,8 @@ class TransactionalSink final : public Sink {
   void init() override;
   void produce(OutputBatch batch) override;
   /// The group refuses the positions of a member that is none any more, and with them the
-  /// transaction. Throws RunError when this instance was fenced by another that lives in the consumer's group.
+  /// transaction. Throws RunError when this instance was fenced by another that lives in the
+  /// consumer's group.
   CommitResult commit(std::span<const InputPosition> positions, GroupConsumer& consumer) override;
   void abort(const std::string& reason) override;
   Counters counters() const override;
