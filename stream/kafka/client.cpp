@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -153,6 +154,10 @@ std::vector<Property> consumer_properties(const KafkaSettings& settings, bool gr
 }
 
 std::vector<Property> producer_properties(const KafkaSettings& settings) {
+  constexpr int answer_ms_max = 10'000;
+  const auto given = settings.client.find("socket.timeout.ms");
+  const int answer_ms =
+      given == settings.client.end() ? answer_ms_max : std::atoi(given->second.c_str());
   return {
       {"transactional.id", settings.transactional_id, true},
       {"enable.idempotence", "true", true},
@@ -166,9 +171,11 @@ std::vector<Property> producer_properties(const KafkaSettings& settings) {
       {"batch.size", "1000000"},
       {"batch.num.messages", "50000"},
       {"message.max.bytes", std::to_string(record_bytes_max)},
+      {"socket.timeout.ms", std::to_string(answer_ms_max)},
       // A request to a group's coordinator that has died and left the metadata is tried again only
-      // when some connection opens or closes; without this, send_offsets waits for ever.
-      {"connections.max.idle.ms", "5000"},
+      // when some connection opens or closes; without this, send_offsets waits for ever. Up to 2 s
+      // less are taken, and a connection that still waits for an answer must never count as idle.
+      {"connections.max.idle.ms", std::to_string(answer_ms + 3000)},
       // A connection that closes inside a transaction shows nowhere but in the log (log_line).
       {"log.connection.close", "true"},
       {"log_level", "6"},
