@@ -19,7 +19,7 @@ def undisturbed(broker, small_scene, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     deployment = kafka.Deployment(broker, folder, inputs="takeover-", name="whole-")
     deployment.create_topics(PARTITIONS)
-    deployment.load(scene.cut_at(small_scene, 0.3, folder / "inputs"), PARTITIONS)
+    deployment.load(scene.cut_at(small_scene, 0.2, folder / "inputs"), PARTITIONS)
     with deployment.serve() as serve:
         serve.wait_caught_up()
         counts = serve.finish()
