@@ -159,6 +159,12 @@ class Deployment:
         """{(topic, partition): offset} of the first record that is still there."""
         return self.bounds(0)
 
+    def held(self):
+        """How many records all inputs hold, control too; they have no transactions in them."""
+        control = TopicPartition(self.input_topic("control"), 0)
+        ends = answer_of(lambda: self.observer().get_watermark_offsets(control, timeout=20))
+        return sum(self.ends().values()) + ends[1]
+
     def bounds(self, which):
         def ask():
             observer = self.observer()

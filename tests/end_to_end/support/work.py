@@ -59,5 +59,8 @@ def under_load(broker, scene, folder, name, per_s, *settings, environment=()):
             counts = work.serve.finish()
         finally:
             work.serve.kill()
-    assert counts["consumed"] == sent, (counts["consumed"], sent)
-    proof.assert_each_proved(deployment, sent)
+    held = deployment.held()
+    print(f"{sent} records sent, {held} in the topics, {counts['consumed']} consumed")
+    assert held >= sent
+    assert counts["consumed"] == held, (counts["consumed"], held)
+    proof.assert_each_proved(deployment, held)
