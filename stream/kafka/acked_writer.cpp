@@ -9,7 +9,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
-#include "stream/kafka/delivery.hpp"
+#include "stream/kafka/pending_records.hpp"
 
 namespace tidemark {
 
@@ -24,7 +24,7 @@ struct AckedWriter::Impl {
   struct Producer {
     explicit Producer(const KafkaSettings& settings) {
       kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::writer, watch);
-      delivery.listen(conf.get(), watch);
+      pending.listen(conf.get(), watch);
       client = kafka::make_client(std::move(conf), kafka::ClientKind::writer);
     }
     ~Producer() {
@@ -32,7 +32,7 @@ struct AckedWriter::Impl {
       rd_kafka_flush(client.get(), 1000);  // takes the reports of what was purged
     }
     kafka::ClientWatch watch;  // before the client, which points at it
-    kafka::Delivery delivery;
+    kafka::PendingRecords pending;
     kafka::ClientHandle client;
   };
 
@@ -53,14 +53,14 @@ std::vector<std::int64_t> AckedWriter::write(std::span<const RecordToWrite> reco
   Impl::Producer& producer = *impl_->producer;
   std::string failure;
   for (const RecordToWrite& record : records) {
-    failure = producer.delivery.send(producer.client.get(), record);
+    failure = producer.pending.send(producer.client.get(), record);
     if (!failure.empty()) break;
   }
   if (failure.empty()) {
-    failure = producer.delivery.flush(producer.client.get(),
-                                      impl_->settings.connect_timeout_s * 1000 + flush_ms_beyond);
+    failure = producer.pending.flush(producer.client.get(),
+                                     impl_->settings.connect_timeout_s * 1000 + flush_ms_beyond);
   }
-  if (failure.empty()) return producer.delivery.take_offsets();
+  if (failure.empty()) return producer.pending.take_offsets();
   impl_->producer.reset();
   throw RunError("kafka: " + failure);
 }

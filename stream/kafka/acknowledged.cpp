@@ -11,7 +11,6 @@
 
 #include "kernels/base/crash_point.hpp"
 #include "stream/kafka/sink_client.hpp"
-#include "stream/kafka/transaction.hpp"
 
 namespace tidemark {
 
@@ -105,13 +104,6 @@ void AcknowledgedSink::abort(const std::string& reason) {
 
 Sink::Counters AcknowledgedSink::counters() const {
   return impl_->counted();
-}
-
-std::unique_ptr<Sink> make_sink(const KafkaSettings& settings) {
-  if (settings.delivery == Delivery::at_least_once) {
-    return std::make_unique<AcknowledgedSink>(settings);
-  }
-  return std::make_unique<TransactionalSink>(settings);
 }
 
 }  // namespace tidemark

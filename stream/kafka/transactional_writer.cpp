@@ -9,8 +9,8 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/client.hpp"
-#include "stream/kafka/delivery.hpp"
 #include "stream/kafka/errors.hpp"
+#include "stream/kafka/pending_records.hpp"
 #include "stream/kafka/transaction_calls.hpp"
 #include "stream/kafka/wait.hpp"
 
@@ -37,7 +37,7 @@ struct TransactionalWriter::Impl {
   Impl(const KafkaSettings& given, const std::string& transactional_id)
       : settings(with_id(given, transactional_id)) {
     kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::producer, watch);
-    delivery.listen(conf.get(), watch);
+    pending.listen(conf.get(), watch);
     client = kafka::make_client(std::move(conf), kafka::ClientKind::producer);
   }
 
@@ -65,7 +65,7 @@ struct TransactionalWriter::Impl {
   /// Ends in a throw for anything but null.
   void require(const ErrorHandle& error) {
     if (!error) return;
-    const std::string why = delivery.failure().empty() ? kafka::text_of(error) : delivery.failure();
+    const std::string why = pending.failure().empty() ? kafka::text_of(error) : pending.failure();
     switch (kafka::classify_transactional(error.get())) {
       case ErrorClass::fenced:
         in_transaction = false;
@@ -83,7 +83,7 @@ struct TransactionalWriter::Impl {
 
   KafkaSettings settings;
   kafka::ClientWatch watch;  // before the client, which points at it
-  kafka::Delivery delivery;
+  kafka::PendingRecords pending;
   kafka::ClientHandle client;
   bool in_transaction = false;
   bool worn = false;  // trouble on the wire inside a transaction
@@ -111,14 +111,14 @@ void TransactionalWriter::begin() {
 }
 
 void TransactionalWriter::send(const RecordToWrite& record) {
-  const std::string failure = impl_->delivery.send(impl_->client.get(), record);
+  const std::string failure = impl_->pending.send(impl_->client.get(), record);
   if (!failure.empty()) impl_->fail(failure);
 }
 
 std::vector<std::int64_t> TransactionalWriter::flush() {
-  const std::string failure = impl_->delivery.flush(impl_->client.get(), flush_ms_max);
+  const std::string failure = impl_->pending.flush(impl_->client.get(), flush_ms_max);
   if (!failure.empty()) impl_->fail(failure);
-  return impl_->delivery.take_offsets();
+  return impl_->pending.take_offsets();
 }
 
 void TransactionalWriter::commit() {
@@ -128,7 +128,7 @@ void TransactionalWriter::commit() {
   }));
   self.in_transaction = false;
   self.worn = self.watch.transport_trouble.load(std::memory_order_relaxed);
-  self.delivery.take_offsets();
+  self.pending.take_offsets();
 }
 
 }  // namespace tidemark

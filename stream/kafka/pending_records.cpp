@@ -1,5 +1,6 @@
-// See delivery.hpp. The opaque of a message is its number, under which its report files the offset.
-#include "stream/kafka/delivery.hpp"
+// See pending_records.hpp. The opaque of a message is its number, under which its report files the
+// offset.
+#include "stream/kafka/pending_records.hpp"
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
@@ -28,14 +29,14 @@ rd_kafka_vu_t bytes_of(rd_kafka_vtype_t type, const std::optional<std::string_vi
 
 }  // namespace
 
-void Delivery::listen(rd_kafka_conf_s* conf, ClientWatch& watch) {
+void PendingRecords::listen(rd_kafka_conf_s* conf, ClientWatch& watch) {
   watch.owner = this;
   rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* m, void* opaque) {
-    static_cast<Delivery*>(static_cast<ClientWatch*>(opaque)->owner)->note(*m);
+    static_cast<PendingRecords*>(static_cast<ClientWatch*>(opaque)->owner)->note(*m);
   });
 }
 
-void Delivery::note(const rd_kafka_message_t& message) {
+void PendingRecords::note(const rd_kafka_message_t& message) {
   const auto number = reinterpret_cast<std::uintptr_t>(message._private);
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     if (number < offsets_.size()) offsets_[number] = message.offset;
@@ -45,7 +46,7 @@ void Delivery::note(const rd_kafka_message_t& message) {
   }
 }
 
-std::string Delivery::send(rd_kafka_s* client, const RecordToWrite& record) {
+std::string PendingRecords::send(rd_kafka_s* client, const RecordToWrite& record) {
   const std::string topic(record.topic);  // with its end
   std::vector<rd_kafka_vu_t> vus;
   vus.push_back(of(RD_KAFKA_VTYPE_TOPIC));
@@ -68,7 +69,7 @@ std::string Delivery::send(rd_kafka_s* client, const RecordToWrite& record) {
   return error ? fmt::format("{}: {}", topic, rd_kafka_error_string(error.get())) : "";
 }
 
-std::string Delivery::flush(rd_kafka_s* client, int timeout_ms) {
+std::string PendingRecords::flush(rd_kafka_s* client, int timeout_ms) {
   const rd_kafka_resp_err_t error = rd_kafka_flush(client, timeout_ms);
   if (!failure_.empty() || error == RD_KAFKA_RESP_ERR_NO_ERROR) return failure_;
   return rd_kafka_err2str(error);

@@ -1,5 +1,5 @@
-// Delivery: records of one producer that are on their way, and the offsets that they got. Internal
-// to this folder; one thread, which is also where librdkafka's reports arrive.
+// PendingRecords: records of one producer that are on their way, and the offsets that they got.
+// Internal to this folder; one thread, which is also where librdkafka's reports arrive.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace tidemark::kafka {
 
-class Delivery {
+class PendingRecords {
  public:
   /// Before the client is made: its reports go to this object, which has to stay where it is.
   void listen(rd_kafka_conf_s* conf, ClientWatch& watch);
