@@ -68,11 +68,7 @@ std::chrono::seconds age_of(std::int64_t time_ms) {
 class TopicStore : public CheckpointStore {
  public:
   TopicStore(const KafkaSettings& settings, std::string topic)
-      : settings_(settings),
-        topic_(std::move(topic)),
-        writer_(settings),
-        client_(settings),
-        body_client_(settings) {}
+      : settings_(settings), topic_(std::move(topic)), writer_(settings), client_(settings) {}
 
   void put(const std::string& name, std::string_view bytes) override;
   std::string get(const std::string& name) const override;
@@ -107,9 +103,7 @@ class TopicStore : public CheckpointStore {
   const KafkaSettings settings_;
   const std::string topic_;
   AckedWriter writer_;
-  // A broker answers one at a time on each connection, and behind a fetch that waits for more every
-  // question would wait: asking, following and reading have one each.
-  mutable ReaderClient client_, body_client_;
+  mutable ReaderClient client_;  // of bodies and questions; the index is followed beside it
 
   mutable std::mutex index_mutex_;
   mutable int partitions_ = 0;
@@ -266,7 +260,7 @@ std::string TopicStore::read_body(const std::string& name, const StoredBody& bod
                      first - body_reader_->position() <= skipped_parts_max;
   if (!ahead) {
     body_reader_.reset();  // before another one asks for the same partition
-    body_reader_.emplace(body_client_, ReadRange{topic_, body.partition, first, log_follow});
+    body_reader_.emplace(client_, ReadRange{topic_, body.partition, first, log_follow});
     body_reader_partition_ = body.partition;
   }
   std::size_t next = 0;

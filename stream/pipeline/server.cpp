@@ -107,7 +107,7 @@ void Server::start() {
   readers_ = std::make_unique<ReaderClient>(kafka_);
   if (!config_.kafka.input(Source::control).empty()) {
     // With a connection of its own: a broker answers one at a time on each, and behind a fetch that
-    // waits for control events every question would wait half a second.
+    // waits for control events those of a recovery would wait too.
     control_ = std::make_unique<PlainReader>(
         kafka_, ReadRange{config_.kafka.input(Source::control), control_partition, log_beginning,
                           log_follow, Source::control});

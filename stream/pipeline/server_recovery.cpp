@@ -138,6 +138,7 @@ void Server::drop_lane(int partition) {
   if (checkpoints_) checkpoints_->close(partition);
   lanes_.erase(partition);
   next_.erase(partition);
+  journal_end_.erase(partition);
 }
 
 }  // namespace tidemark
