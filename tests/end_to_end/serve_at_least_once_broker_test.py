@@ -4,13 +4,12 @@
 import re
 
 import pytest
-from support import kafka, outputs, program
+from support import kafka, outputs, program, proof
 
 SMALL_STEPS = (
     "delivery=at_least_once", "batch.events_max=200", "transaction.events_max=400",
     "checkpoint.interval_s=1",
 )  # fmt: skip
-COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 # Behind the journal: nothing was published yet. Behind the outputs: all of it was.
 POINTS = ("journaled:4", "published:4", "produced:9", "committed:3", "published:2", "journaled:9")
 
@@ -20,10 +19,8 @@ def whole(broker, small_scene, tmp_path_factory):
     deployment = kafka.Deployment(broker, tmp_path_factory.mktemp("whole"), "alo-", "whole-")
     deployment.create_topics()
     deployment.load(small_scene.inputs)
-    with deployment.serve() as serve:
-        serve.wait_caught_up()
-        serve.finish()
-    return deployment.outputs(*COMPARED)
+    deployment.serve_through()
+    return deployment.outputs(*proof.COMPARED)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +30,7 @@ def killed(broker, whole, tmp_path_factory):
     for point in POINTS:
         with deployment.serve(*SMALL_STEPS, crash_at=point) as serve:
             assert serve.dies(), point
-    with deployment.serve(*SMALL_STEPS) as serve:
-        serve.wait_caught_up()
-        serve.finish()
+    deployment.serve_through(*SMALL_STEPS)
     return deployment
 
 
@@ -51,9 +46,9 @@ def place(letter):
 
 
 def test_repeats_have_the_same_bytes_and_the_rest_is_that_of_a_whole_run(whole, killed):
-    found = killed.outputs(*COMPARED)
+    found = killed.outputs(*proof.COMPARED)
     repeated = 0
-    for name in COMPARED:
+    for name in proof.COMPARED:
         pairs = zip(found[name], whole[name], strict=True)
         if name in outputs.LETTERS:  # those without a key lie anywhere
             pairs = [tuple(sorted(sum(side, []), key=place) for side in (found[name], whole[name]))]

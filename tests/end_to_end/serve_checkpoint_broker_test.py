@@ -8,9 +8,8 @@ import shutil
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from support import kafka, outputs, program
+from support import kafka, program, proof
 
-COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 # Many small transactions, and a checkpoint a second: the shortest there is.
 STEPS = (
     "batch.events_max=100", "transaction.events_max=400", "transaction.ms_max=20",
@@ -31,10 +30,7 @@ def undisturbed(broker, small_scene, tmp_path_factory):
     deployment = kafka.Deployment(broker, folder, inputs="points-", name="whole-")
     deployment.create_topics()
     deployment.load(small_scene.inputs)
-    with deployment.serve() as serve:
-        serve.wait_caught_up()
-        counts = serve.finish()
-    return deployment, counts
+    return deployment, deployment.serve_through()
 
 
 def deployment_beside(broker, folder, name):
@@ -42,18 +38,6 @@ def deployment_beside(broker, folder, name):
     deployment = kafka.Deployment(broker, folder, inputs="points-", name=name)
     deployment.create_topics()
     return deployment
-
-
-def assert_same_outputs(deployment, undisturbed):
-    found, expected = deployment.outputs(*COMPARED), undisturbed.outputs(*COMPARED)
-    for name in ("verdicts", "limits", "alerts"):
-        for partition, (mine, whole) in enumerate(zip(found[name], expected[name], strict=True)):
-            outputs.assert_same(
-                [m.value() for m in mine], [m.value() for m in whole],
-                f"{name}, partition {partition}",
-            )  # fmt: skip
-    for name in outputs.LETTERS:
-        assert kafka.letters(found[name]) == kafka.letters(expected[name])
 
 
 def checkpoints(deployment):
@@ -85,7 +69,7 @@ def test_dies_at_every_point_and_nothing_is_lost_or_twice(broker, undisturbed, t
         counts = serve.finish()
         assert "restored" in serve.words()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_goes_on_where_the_log_behind_the_checkpoint_is_deleted(broker, undisturbed, tmp_path):
@@ -113,7 +97,7 @@ def test_goes_on_where_the_log_behind_the_checkpoint_is_deleted(broker, undistur
         serve.wait_caught_up()
         counts = serve.finish()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_a_broken_checkpoint_is_passed_over(broker, undisturbed, tmp_path):
@@ -134,7 +118,7 @@ def test_a_broken_checkpoint_is_passed_over(broker, undisturbed, tmp_path):
         assert serve.words().count("is passed over") >= kafka.PARTITIONS
         assert "the stream goes on" not in serve.words()  # the next ones were made as ever
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_a_disk_that_takes_none_costs_no_event(broker, undisturbed, tmp_path):
@@ -151,7 +135,7 @@ def test_a_disk_that_takes_none_costs_no_event(broker, undisturbed, tmp_path):
         serve.wait_caught_up()
         counts = serve.finish()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
     # Those behind the failure are whole, and enough to begin from.
     with deployment.serve(*STEPS) as serve:
         serve.wait_ready()
@@ -186,7 +170,7 @@ def test_the_commands_tell_copy_and_check(broker, undisturbed, tmp_path):
         counts = serve.finish()
         assert serve.words().count("restored in") == kafka.PARTITIONS
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_checkpoints_of_another_journal_are_not_taken(broker, undisturbed, tmp_path):
@@ -205,7 +189,7 @@ def test_checkpoints_of_another_journal_are_not_taken(broker, undisturbed, tmp_p
         counts = serve.finish()
         assert "of another journal" in serve.words()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_the_spec_of_another_day_is_not_restored(broker, undisturbed, tmp_path):

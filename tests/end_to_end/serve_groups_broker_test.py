@@ -5,13 +5,12 @@ import re
 import time
 
 import pytest
-from support import kafka, outputs, program
+from support import kafka, program, proof
 
 SMALL_STEPS = (
     "batch.events_max=50", "transaction.events_max=100", "transaction.ms_max=20",
     "checkpoint.interval_s=1",
 )  # fmt: skip
-COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 # A session of 6 s, the broker's look for members that are overdue, and the recovery.
 TAKEOVER_S = 10
 
@@ -21,10 +20,8 @@ def whole(broker, small_scene, tmp_path_factory):
     deployment = kafka.Deployment(broker, tmp_path_factory.mktemp("whole"), "groups-", "whole-")
     deployment.create_topics()
     deployment.load(small_scene.inputs)
-    with deployment.serve() as serve:
-        serve.wait_caught_up()
-        serve.finish()
-    return deployment.outputs(*COMPARED)
+    deployment.serve_through()
+    return deployment
 
 
 @pytest.fixture
@@ -35,16 +32,8 @@ def deployment(broker, whole, tmp_path, request):
 
 
 def assert_same_as(whole, deployment):
-    found = deployment.outputs(*COMPARED)
-    for name in ("verdicts", "limits", "alerts"):
-        for partition, (ours, theirs) in enumerate(zip(found[name], whole[name], strict=True)):
-            outputs.assert_same(
-                [m.value() for m in ours], [m.value() for m in theirs],
-                f"{name}, partition {partition}",
-            )  # fmt: skip
-    for name in outputs.LETTERS:
-        assert kafka.letters(found[name]) == kafka.letters(whole[name])
-    program.run_well("verify", "--config", deployment.config, *deployment.settings())
+    proof.assert_same_outputs(deployment, whole)
+    proof.assert_proved(deployment)
 
 
 def second(deployment, *more, crash_at=None):

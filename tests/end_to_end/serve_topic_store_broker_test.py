@@ -5,9 +5,8 @@ import json
 import shutil
 
 import pytest
-from support import kafka, outputs, program
+from support import kafka, program, proof
 
-COMPARED = ("verdicts", "limits", "alerts", "dead-letter", "late")
 PARTITIONS = 3
 # Many small transactions, and a checkpoint a second: the shortest there is.
 STEPS = (
@@ -37,22 +36,7 @@ def undisturbed(broker, small_scene, tmp_path_factory):
     (topic,) = [t for t in made["topics"] if t["role"] == "checkpoints"]
     assert topic["topic"] == deployment.topic and topic["partitions"] == PARTITIONS + 1
     deployment.load(small_scene.inputs, PARTITIONS)
-    with deployment.serve() as serve:
-        serve.wait_caught_up()
-        counts = serve.finish()
-    return deployment, counts
-
-
-def assert_same_outputs(deployment, undisturbed):
-    found, expected = deployment.outputs(*COMPARED), undisturbed.outputs(*COMPARED)
-    for name in ("verdicts", "limits", "alerts"):
-        for partition, (mine, whole) in enumerate(zip(found[name], expected[name], strict=True)):
-            outputs.assert_same(
-                [m.value() for m in mine], [m.value() for m in whole],
-                f"{name}, partition {partition}",
-            )  # fmt: skip
-    for name in outputs.LETTERS:
-        assert kafka.letters(found[name]) == kafka.letters(expected[name])
+    return deployment, deployment.serve_through()
 
 
 def deployment_beside(broker, folder, name):
@@ -79,7 +63,7 @@ def test_goes_on_where_there_is_no_disk_of_the_dead(broker, undisturbed, tmp_pat
         counts = serve.finish()
         assert serve.words().count("restored in") == PARTITIONS, serve.words()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def test_dies_at_every_point_of_the_store(broker, undisturbed, tmp_path):
@@ -95,7 +79,7 @@ def test_dies_at_every_point_of_the_store(broker, undisturbed, tmp_path):
         counts = serve.finish()
         assert "restored in" in serve.words()
     assert counts == undisturbed[1]
-    assert_same_outputs(deployment, undisturbed[0])
+    proof.assert_same_outputs(deployment, undisturbed[0])
 
 
 def ask(deployment, what, *more):

@@ -20,10 +20,7 @@ def undisturbed(broker, small_scene, tmp_path_factory):
     deployment = kafka.Deployment(broker, folder, inputs="takeover-", name="whole-")
     deployment.create_topics(PARTITIONS)
     deployment.load(scene.cut_at(small_scene, 0.2, folder / "inputs"), PARTITIONS)
-    with deployment.serve() as serve:
-        serve.wait_caught_up()
-        counts = serve.finish()
-    return deployment, counts
+    return deployment, deployment.serve_through()
 
 
 def deployment_beside(broker, folder, name):

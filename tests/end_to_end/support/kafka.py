@@ -142,6 +142,12 @@ class Deployment:
     def serve(self, *more, crash_at=None, environment=()):
         return Serve(self, *more, crash_at=crash_at, environment=environment)
 
+    def serve_through(self, *more):
+        """Serves to the end of the inputs, undisturbed; gives the counts."""
+        with self.serve(*more) as serve:
+            serve.wait_caught_up()
+            return serve.finish()
+
     def committed(self):
         """{(topic, partition): offset} that the group has committed."""
 

@@ -14,6 +14,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
+KafkaSettings another(KafkaSettings settings) {
+  settings.transactional_id += "-other";
+  return settings;
+}
+
+/// Polls both until each has two of four partitions.
+bool share_four(Member& first, Member& second) {
+  return poll_until(
+      [&] {
+        first.poll(10);
+        second.poll(10);
+      },
+      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; });
+}
+
 TEST(BrokerMembership, TwoMembersShareAndTheSourcesOfAPartitionStayTogether) {
   BROKER_OR_SKIP();
   const KafkaSettings settings = made_settings("share", 4);
@@ -23,15 +38,8 @@ TEST(BrokerMembership, TwoMembersShareAndTheSourcesOfAPartitionStayTogether) {
   Member first(settings);
   ASSERT_TRUE(first.assigned());
   EXPECT_EQ(first.partitions.size(), 4U);
-  KafkaSettings other = settings;
-  other.transactional_id += "-other";
-  Member second(other);
-  ASSERT_TRUE(poll_until(
-      [&] {
-        first.poll(10);
-        second.poll(10);
-      },
-      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; }));
+  Member second(another(settings));
+  ASSERT_TRUE(share_four(first, second));
   EXPECT_GE(first.revocations, 1);
   EXPECT_FALSE(first.lost);
   for (Member* member : {&first, &second}) {
@@ -56,15 +64,8 @@ TEST(BrokerMembership, ANewMemberDoesNotDisturbWhatStays) {
   ASSERT_TRUE(first.assigned());
   for (const int p : first.partitions) first.consumer.start(p, from_beginning());
   ASSERT_TRUE(first.until([&] { return first.ends.size() == 20; }));
-  KafkaSettings other = settings;
-  other.transactional_id += "-other";
-  Member second(other);
-  ASSERT_TRUE(poll_until(
-      [&] {
-        first.poll(10);
-        second.poll(10);
-      },
-      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; }));
+  Member second(another(settings));
+  ASSERT_TRUE(share_four(first, second));
   EXPECT_EQ(first.revocations, 1);
   for (int p = 0; p < 4; ++p) {
     write_plain(settings.input(Source::payments), numbered(100, 110, p));
@@ -95,15 +96,8 @@ TEST(BrokerMembership, MembersOfTheNewProtocolShareToo) {
   sink.produce(output(OutputTopic::verdicts, "k", "v"));
   const InputPosition position{Source::payments, 3, 20};
   ASSERT_TRUE(sink.commit({&position, 1}, first.consumer).committed());
-  KafkaSettings other = settings;
-  other.transactional_id += "-other";
-  Member second(other);
-  ASSERT_TRUE(poll_until(
-      [&] {
-        first.poll(10);
-        second.poll(10);
-      },
-      [&] { return first.partitions.size() == 2 && second.partitions.size() == 2; }));
+  Member second(another(settings));
+  ASSERT_TRUE(share_four(first, second));
   EXPECT_EQ(second.consumer.committed(Source::payments, 3), 20);
   EXPECT_FALSE(first.lost);
 }
