@@ -90,7 +90,9 @@ struct ReaderClient::Impl {
     if (count != 1) return RD_KAFKA_RESP_ERR__FAIL;
     const auto* found = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
     offset = found->offset;
-    return found->err;
+    // Where the leader is gone before it answers, librdkafka fills in neither offset nor error.
+    const bool answered = found->err != RD_KAFKA_RESP_ERR_NO_ERROR || offset >= 0;
+    return answered ? found->err : RD_KAFKA_RESP_ERR__TRANSPORT;
   }
 
   KafkaSettings settings;
