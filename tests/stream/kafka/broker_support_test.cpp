@@ -169,8 +169,10 @@ KafkaSettings made_settings(const std::string& name, int partitions) {
 }
 
 void write_plain(const std::string& topic, const std::vector<PlainRecord>& records) {
-  const Client producer = client(
-      RD_KAFKA_PRODUCER, {{"partitioner", "murmur2_random"}, {"message.max.bytes", "67108864"}});
+  // Idempotent, since one that tries again may turn records round.
+  const Client producer = client(RD_KAFKA_PRODUCER, {{"partitioner", "murmur2_random"},
+                                                     {"message.max.bytes", "67108864"},
+                                                     {"enable.idempotence", "true"}});
   for (const PlainRecord& record : records) produce(producer.get(), topic, record);
   check(rd_kafka_flush(producer.get(), 20'000) == RD_KAFKA_RESP_ERR_NO_ERROR, "flush");
 }
