@@ -17,6 +17,7 @@
 #include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer_impl.hpp"
 #include "stream/kafka/errors.hpp"
+#include "stream/kafka/fence.hpp"
 #include "stream/kafka/messages.hpp"
 #include "stream/kafka/wait.hpp"
 
@@ -155,6 +156,7 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
   } release{{self.messages.data(), count}};
   Polled polled = std::exchange(self.pending, {});
   self.sort_out(release.all, polled);
+  if (polled.lost) kafka::throw_if_replaced(self.settings, self.member_id);
   if (!self.is_fenced()) self.throw_if_fatal();
   return polled;
 }

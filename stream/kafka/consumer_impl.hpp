@@ -63,6 +63,7 @@ struct GroupConsumer::Impl {
   kafka::ClientHandle client;
   kafka::QueueHandle queue;
   std::atomic<bool> was_member{false};
+  std::string member_id;                 // that we had with the last assignment
   std::vector<Source> inputs;            // those with a topic; the first is shared out by the group
   std::set<int> held;                    // partition numbers given to us
   std::set<int> running;                 // those that the client fetches

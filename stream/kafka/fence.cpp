@@ -122,4 +122,22 @@ bool another_instance_lives(const KafkaSettings& settings, std::chrono::millisec
   }
 }
 
+void throw_if_replaced(const KafkaSettings& settings, const std::string& former_member_id) {
+  std::string holder;
+  try {
+    bool waited = false;
+    holder = GroupWatch(settings).holder(waited);
+  } catch (const RunError& error) {
+    spdlog::warn("kafka: who is in the group cannot be seen: {}", error.what());
+  }
+  if (!holder.empty() && holder != former_member_id) throw_fenced(settings);
+}
+
+void throw_fenced(const KafkaSettings& settings) {
+  throw RunError(fmt::format(
+      "fenced: another instance uses group.instance.id '{}' (kafka.transactional_id) in group "
+      "'{}'; give every instance its own",
+      settings.transactional_id, settings.group_id));
+}
+
 }  // namespace tidemark::kafka

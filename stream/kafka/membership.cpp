@@ -27,6 +27,18 @@ namespace tidemark {
 
 using kafka::PartitionList;
 
+namespace {
+
+/// Empty as long as the group has given none.
+std::string member_id_of(rd_kafka_t* client) {
+  char* const id = rd_kafka_memberid(client);
+  std::string found = id ? id : "";
+  if (id != nullptr) rd_kafka_mem_free(client, id);
+  return found;
+}
+
+}  // namespace
+
 kafka::ClientHandle GroupConsumer::Impl::make_member() {
   kafka::ConfHandle conf = kafka::make_conf(settings, kafka::ClientKind::group_consumer, watch);
   rd_kafka_conf_set_rebalance_cb(
@@ -60,6 +72,7 @@ void GroupConsumer::Impl::rebalance(rd_kafka_s* rk, bool assign,
   for (int i = 0; i < partitions->cnt; ++i) numbers.insert(partitions->elems[i].partition);
   if (assign) {
     was_member = true;
+    member_id = member_id_of(rk);
     held.insert(numbers.begin(), numbers.end());
     pending.assigned.insert(pending.assigned.end(), numbers.begin(), numbers.end());
     const PartitionList none = list_of({});
@@ -196,12 +209,7 @@ bool GroupConsumer::Impl::is_fenced() const {
 }
 
 void GroupConsumer::Impl::outlive_fence() {
-  if (another_instance_lives()) {
-    throw RunError(fmt::format(
-        "fenced: another instance uses group.instance.id '{}' (kafka.transactional_id) in group "
-        "'{}'; give every instance its own",
-        settings.transactional_id, settings.group_id));
-  }
+  if (another_instance_lives()) kafka::throw_fenced(settings);
   spdlog::warn("kafka: no other instance uses '{}': joining group '{}' again",
                settings.transactional_id, settings.group_id);
   Polled told;
@@ -247,10 +255,7 @@ bool GroupConsumer::Impl::another_instance_lives() {
   return kafka::another_instance_lives(
       settings, std::chrono::milliseconds(std::atoi(session_ms.data())), [this] {
         const std::lock_guard lock(client_mutex);
-        char* id = client ? rd_kafka_memberid(client.get()) : nullptr;
-        std::string own = id ? id : "";
-        if (id != nullptr) rd_kafka_mem_free(client.get(), id);
-        return own;
+        return client ? member_id_of(client.get()) : "";
       });
 }
 

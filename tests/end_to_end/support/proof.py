@@ -21,7 +21,8 @@ def assert_same_outputs(deployment, undisturbed):
 def assert_proved(deployment, *flags):
     """`tidemark verify` finds each record's one outcome and, with --bytes, what a replay of the
     journal gives. Gives its last line."""
-    command = ["verify", "--config", deployment.config, *flags, *deployment.settings()]
+    patient = deployment.settings("kafka.connect_timeout_s=60")
+    command = ["verify", "--config", deployment.config, *flags, *patient]
     done = program.run(*command, timeout=600)
     assert done.returncode == 0, (done.stdout, done.stderr)
     return done.stdout.splitlines()[-1]
