@@ -3,32 +3,13 @@
 #pragma once
 
 #include <array>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
+#include <string>
 
+#include "kernels/base/output_file.hpp"
 #include "stream/encode/output.hpp"
 
 namespace tidemark {
-
-/// A stdio file that closes itself and turns a failed write into a RunError naming the file.
-class OutputFile {
- public:
-  OutputFile() = default;
-  /// Creates or truncates. Throws RunError.
-  explicit OutputFile(std::filesystem::path path);
-  void write(std::string_view bytes);
-  /// Flushes and closes. Throws RunError: a full disk shows here at the latest.
-  void close();
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  struct Closer {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::filesystem::path path_;
-  std::unique_ptr<std::FILE, Closer> file_;
-};
 
 class FileSink {
  public:
