@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   ConfigOptions config;
-  std::vector<std::string> inputs;
+  std::vector<std::string> inputs, labels;
   std::string out, rows, sample, now, backend;
   std::vector<int> partitions;
   int threads = -1;  // not given
@@ -64,6 +64,18 @@ RowsSample parse_sample(const std::string& text) {
   throw UsageError("--sample " + text + ": expected N/M, as 1/10, with N from 1 to M");
 }
 
+std::optional<RowsOptions> rows_of(const Options& options) {
+  if (options.rows.empty()) {
+    if (!options.sample.empty()) throw UsageError("--sample: only with --rows");
+    if (!options.labels.empty()) throw UsageError("--label: only with --rows");
+    return std::nullopt;
+  }
+  RowsOptions rows{options.rows, {}, {}};
+  if (!options.sample.empty()) rows.sample = parse_sample(options.sample);
+  for (const std::string& label : options.labels) rows.labels.push_back(parse_label_rule(label));
+  return rows;
+}
+
 void run(const Options& options) {
   ConfigOptions settings = options.config;
   if (!options.backend.empty()) settings.overrides.push_back("backend=" + options.backend);
@@ -82,11 +94,7 @@ void run(const Options& options) {
   replay_options.kafka = options.kafka;
   replay_options.partitions = options.partitions;
   replay_options.out = options.out;
-  if (!options.rows.empty()) replay_options.rows = options.rows;
-  if (!options.sample.empty()) {
-    if (options.rows.empty()) throw UsageError("--sample: only with --rows");
-    replay_options.sample = parse_sample(options.sample);
-  }
+  replay_options.rows = rows_of(options);
   replay_options.now_ms = parse_now(options.now);
   const ReplaySummary summary = replay(config, replay_options);
   if (options.json) {
@@ -117,7 +125,14 @@ void add_replay_command(CLI::App& app) {
                       "With --kafka: this partition only (repeatable; default: all)");
   command->add_option("--out", options->out, "Folder for the outputs")->required();
   command->add_option("--rows", options->rows,
-                      "Also write training rows to this file: .npy by its name, else CSV");
+                      "Also write training rows to this file: .csv, .npy or .parquet");
+  command
+      ->add_option(
+          "--label", options->labels,
+          "With --rows: fraud:TIME or default:TIME, what feedback has said of a row at that "
+          "age, as fraud:7d (repeatable)")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->add_option(
       "--sample", options->sample,
       "With --rows: N/M of the merchants, each with all its rows, by hash of the id");

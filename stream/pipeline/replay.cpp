@@ -13,7 +13,6 @@
 #include "stream/pipeline/file_sink.hpp"
 #include "stream/pipeline/intake.hpp"
 #include "stream/pipeline/recovery.hpp"
-#include "stream/pipeline/rows_writer.hpp"
 #include "stream/source/file_source.hpp"
 
 namespace tidemark {
@@ -72,7 +71,7 @@ struct Run {
         releases(config, backend, provenance, pool),
         intake(config, pool, partitions),
         sink(options.out) {
-    if (options.rows) rows.emplace(*options.rows, *releases.current().plan, options.sample);
+    if (options.rows) rows.emplace(*options.rows, *releases.current().plan);
     if (!releases.current().policy && !rows) {
       throw UsageError(config.file +
                        ": bundle: empty, so there is nothing to decide with; only "

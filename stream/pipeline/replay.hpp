@@ -12,18 +12,17 @@
 
 #include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
-#include "stream/pipeline/rows_writer.hpp"
+#include "stream/rows/rows_writer.hpp"
 
 namespace tidemark {
 
 struct ReplayOptions {
   std::array<std::optional<std::filesystem::path>, source_count> inputs;
-  bool kafka = false;                         // topics and journal instead of files
-  std::vector<int> partitions;                // with kafka: which ones, none = all
-  std::filesystem::path out;                  // folder
-  std::optional<std::filesystem::path> rows;  // training rows, .csv or .npy
-  RowsSample sample;                          // of their merchants
-  std::int64_t now_ms = 0;                    // stands for the Kafka timestamp of every line
+  bool kafka = false;               // topics and journal instead of files
+  std::vector<int> partitions;      // with kafka: which ones, none = all
+  std::filesystem::path out;        // folder
+  std::optional<RowsOptions> rows;  // also training rows
+  std::int64_t now_ms = 0;          // stands for the Kafka timestamp of every line
 };
 
 struct ReplaySummary {

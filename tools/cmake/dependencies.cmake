@@ -27,3 +27,13 @@ if(NOT RDKAFKA_FOUND)
   set(ENV{PKG_CONFIG_PATH} "${TIDEMARK_DEPS}/librdkafka/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
   pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.13.2)
 endif()
+
+# Apache Arrow and its Parquet, which neither Debian nor Ubuntu packages: out of the Python wheel.
+add_library(tidemark_parquet INTERFACE)
+add_library(tidemark::parquet ALIAS tidemark_parquet)
+foreach(name arrow parquet)
+  find_library(${name}_library ${name} PATHS ${TIDEMARK_DEPS}/arrow/lib REQUIRED)
+  target_link_libraries(tidemark_parquet INTERFACE ${${name}_library})
+endforeach()
+find_path(arrow_headers parquet/arrow/writer.h PATHS ${TIDEMARK_DEPS}/arrow/include REQUIRED)
+target_include_directories(tidemark_parquet SYSTEM INTERFACE ${arrow_headers})
