@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernels/base/failure.hpp"
+#include "stream/encode/json_writer.hpp"
 #include "stream/verify/verify.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
@@ -17,7 +18,7 @@ struct Options {
   ConfigOptions config;
   std::vector<int> partitions;
   std::string from, to;
-  bool bytes = false;
+  bool bytes = false, json = false;
 };
 
 std::optional<RangeEnd> parse_end(const std::string& option, const std::string& text) {
@@ -40,12 +41,6 @@ std::optional<RangeEnd> parse_end(const std::string& option, const std::string& 
   return end;
 }
 
-std::uint64_t records_of(const PartitionReport& report) {
-  std::uint64_t records = 0;
-  for (const OutcomeCounts& counts : report.sources) records += counts.consumed;
-  return records;
-}
-
 void print_table(const PartitionReport& report) {
   fmt::print("partition {}: {} transactions, journal offsets {} to {}, state {:016x}\n",
              report.partition, report.transactions, report.journal_first, report.journal_last,
@@ -63,9 +58,10 @@ void print_table(const PartitionReport& report) {
   if (report.repeated > 0) {
     fmt::print("  {} outputs repeated with the same bytes\n", report.repeated);
   }
-  for (const std::string& what : report.findings.kept()) fmt::print("  WRONG {}\n", what);
-  if (report.findings.count() > report.findings.kept().size()) {
-    fmt::print("  and {} more\n", report.findings.count() - report.findings.kept().size());
+  for (const Violations::Named& one : report.violations.kept())
+    fmt::print("  WRONG {}\n", one.text);
+  if (report.violations.count() > report.violations.kept().size()) {
+    fmt::print("  and {} more\n", report.violations.count() - report.violations.kept().size());
   }
 }
 
@@ -80,23 +76,25 @@ void run(const Options& options) {
   try {
     reports = verify(config, verify_options);
   } catch (const RunError& error) {
+    if (options.json) {
+      fmt::print("{{\"result\":\"unknown\",\"reason\":{}}}\n", json_string(error.what()));
+    }
     throw UsageError(fmt::format("verify cannot tell: {}", error.what()));
   }
-  std::uint64_t records = 0, transactions = 0, wrong = 0, compared = 0;
-  for (const PartitionReport& report : reports) {
-    print_table(report);
-    records += records_of(report);
-    transactions += report.transactions;
-    wrong += report.findings.count();
-    compared += report.bytes_compared;
+  const ReportTotal total = total_of(reports);
+  if (options.json) {
+    fmt::print("{}\n", to_json(reports));
+  } else {
+    for (const PartitionReport& report : reports) print_table(report);
   }
   std::fflush(stdout);
-  if (wrong > 0) throw RunError(fmt::format("verify: {} violations", wrong));
+  if (total.violations > 0) throw RunError(fmt::format("verify: {} violations", total.violations));
+  if (options.json) return;
   fmt::print("verified: {} records of {} partitions in {} transactions, each with one outcome{}\n",
-             records, reports.size(), transactions,
-             options.bytes
-                 ? fmt::format("; {} outputs and every state hash as a replay gives them", compared)
-                 : "");
+             total.records, reports.size(), total.transactions,
+             options.bytes ? fmt::format("; {} outputs and every state hash as a replay gives them",
+                                         total.compared)
+                           : "");
 }
 
 }  // namespace
@@ -113,6 +111,7 @@ void add_verify_command(CLI::App& app) {
   command->add_option("--to", options->to, "Last transaction, likewise");
   command->add_flag("--bytes", options->bytes,
                     "Also replay the whole log and compare every byte and state hash");
+  command->add_flag("--json", options->json, "One JSON object instead of tables");
   command->callback([options] { run(*options); });
 }
 

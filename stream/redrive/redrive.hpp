@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "stream/pipeline/config.hpp"
+#include "stream/redrive/findings.hpp"
 #include "stream/redrive/letter_line.hpp"
-#include "stream/verify/findings.hpp"
 
 namespace tidemark {
 

@@ -28,7 +28,8 @@ class BytesCheck {
   /// Behind the last transaction: a key whose newest record is gone was not compacted.
   void finish() {
     for (const auto& [key, value] : gone_) {
-      report_.findings.add(
+      report_.violations.add(
+          Violation::output_missing,
           fmt::format("{}: a replay gives as the newest of key {} what is not there: {:.300}",
                       config_.kafka.output(OutputTopic::limits), key, value));
     }
@@ -43,7 +44,8 @@ class BytesCheck {
     for (std::size_t t = 0; t < compared.size(); ++t) compare(record, t, replayed);
     replayed.clear();
     if (lane.state_hash() != record.state_hash) {
-      report_.findings.add(
+      report_.violations.add(
+          Violation::state_hash,
           fmt::format("{} [{}] at offset {}: state hash {:016x}, a replay gives {:016x}",
                       config_.kafka.output(OutputTopic::journal), report_.partition, at,
                       record.state_hash, lane.state_hash()));
@@ -70,7 +72,7 @@ class BytesCheck {
       for (const OutputRecord& one : batch.records) expected += one.topic == compared[t] ? 1 : 0;
     }
     OutputLog& log = logs_[t];
-    Findings of_the_first_pass;  // what names no input has been reported there
+    Violations of_the_first_pass;  // what names no input has been reported there
     log.fill(record, next_, expected, of_the_first_pass);
     std::multimap<std::string, Output> published;  // by key, in the order of the log
     for (Output& output : log.take_rest(next_)) {
@@ -83,7 +85,8 @@ class BytesCheck {
       }
     }
     for (const auto& [key, output] : published) {
-      report_.findings.add(fmt::format("{}: a replay does not give it", log.place(output)));
+      report_.violations.add(Violation::surplus_output,
+                             fmt::format("{}: a replay does not give it", log.place(output)));
     }
   }
 
@@ -108,11 +111,13 @@ class BytesCheck {
         --report_.bytes_compared;
         return;
       }
-      report_.findings.add(fmt::format("{}: a replay gives for key {} what is not there: {:.300}",
-                                       log.topic(), key, value));
+      report_.violations.add(Violation::output_missing,
+                             fmt::format("{}: a replay gives for key {} what is not there: {:.300}",
+                                         log.topic(), key, value));
       return;
     }
-    report_.findings.add(
+    report_.violations.add(
+        Violation::output_bytes,
         fmt::format("{}: other bytes than a replay gives: {:.600}; expected {:.600}",
                     log.place(first->second), first->second.value, value));
     published.erase(first);
@@ -157,7 +162,7 @@ void check_bytes(const Config& config, const TopicShapes& shapes,
       log.repeat(report.partition, std::nullopt, nullptr);
       check.finish();
     } catch (const Diverged& diverged) {
-      report.findings.add(diverged.what());
+      report.violations.add(Violation::journal_not_given, diverged.what());
     }
   }
 }

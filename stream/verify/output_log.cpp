@@ -124,7 +124,7 @@ bool OutputLog::decode(const RawRecord& raw, const RecordHeaders* headers, Outpu
          number.empty();
 }
 
-void OutputLog::read(Stream& stream, Findings& findings) {
+void OutputLog::read(Stream& stream, Violations& violations) {
   const auto batch = stream.reader.read(read_records_max, read_timeout_ms);
   for (std::size_t i = 0; i < batch->records.size(); ++i) {
     const RawRecord& raw = batch->records[i];
@@ -140,8 +140,9 @@ void OutputLog::read(Stream& stream, Findings& findings) {
     }
     Output output;
     if (!decode(raw, headers, output)) {
-      findings.add(fmt::format("{} [{}] at offset {}: names no input record of this deployment",
-                               topic_, raw.partition, raw.offset));
+      violations.add(Violation::foreign_output,
+                     fmt::format("{} [{}] at offset {}: names no input record of this deployment",
+                                 topic_, raw.partition, raw.offset));
       continue;
     }
     if (settings_.delivery == Delivery::at_least_once && repeats_.is_repeat(hash_of(output))) {
@@ -171,7 +172,7 @@ std::size_t OutputLog::held_of(const JournalRecord& record) const {
 }
 
 void OutputLog::fill(const JournalRecord& record, const SourceOffsets& next, std::size_t wanted,
-                     Findings& findings) {
+                     Violations& violations) {
   for (Stream& stream : streams_) {
     while (!stream.reader.done()) {
       bool passed = false;  // the stream's last output belongs to a later transaction
@@ -180,7 +181,7 @@ void OutputLog::fill(const JournalRecord& record, const SourceOffsets& next, std
         const std::size_t mine = held_of(record);
         if (mine >= wanted || held_.size() - mine > ahead_max) break;
       }
-      read(stream, findings);
+      read(stream, violations);
     }
   }
 }
@@ -205,22 +206,24 @@ std::vector<Output> OutputLog::take_rest(const SourceOffsets& next) {
   return taken;
 }
 
-void OutputLog::drain(const SourceOffsets& next, const SourceOffsets& cover, Findings& findings) {
+void OutputLog::drain(const SourceOffsets& next, const SourceOffsets& cover,
+                      Violations& violations) {
   const auto judge = [&] {
     for (const auto& [where, output] : held_) {
       const auto s = static_cast<std::size_t>(where.first);
       if (where.second >= next[s] && where.second < cover[s]) continue;  // of a later transaction
-      findings.add(fmt::format("{}: names {} at offset {}, {}", place(output),
-                               settings_.input_topics[s], where.second,
-                               where.second < next[s] ? "which has its outcome already"
-                                                      : "which no journal record holds"));
+      violations.add(Violation::surplus_output,
+                     fmt::format("{}: names {} at offset {}, {}", place(output),
+                                 settings_.input_topics[s], where.second,
+                                 where.second < next[s] ? "which has its outcome already"
+                                                        : "which no journal record holds"));
     }
     held_.clear();
   };
   judge();
   for (Stream& stream : streams_) {
     while (!stream.reader.done()) {
-      read(stream, findings);
+      read(stream, violations);
       judge();
     }
   }

@@ -13,8 +13,8 @@
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/journal.hpp"
 #include "stream/kafka/reader.hpp"
-#include "stream/verify/findings.hpp"
 #include "stream/verify/repeats.hpp"
+#include "stream/verify/violations.hpp"
 
 namespace tidemark {
 
@@ -40,13 +40,13 @@ class OutputLog {
   /// there are within `ahead_max` outputs of later ones.
   /// `next`: where each source stands behind the transaction.
   void fill(const JournalRecord& record, const SourceOffsets& next, std::size_t wanted,
-            Findings& findings);
+            Violations& violations);
   /// Takes out what names this input record, in the order of the log.
   std::vector<Output> take(Source source, std::int64_t input_offset);
   /// Takes out whatever names an input record below `next`: nobody has asked for it.
   std::vector<Output> take_rest(const SourceOffsets& next);
   /// Reads to the end. `cover`: input records that have an outcome somewhere in the journal.
-  void drain(const SourceOffsets& next, const SourceOffsets& cover, Findings& findings);
+  void drain(const SourceOffsets& next, const SourceOffsets& cover, Violations& violations);
   /// Whether the log may have lost outputs of the range, and from where it begins.
   bool is_cut(std::string& where) const;
   /// Outputs that came again with the same bytes, where delivery is at least once.
@@ -64,7 +64,7 @@ class OutputLog {
     SourceOffsets last{};   // the last output's input record, none before the first
   };
   using Place = std::pair<Source, std::int64_t>;
-  void read(Stream& stream, Findings& findings);
+  void read(Stream& stream, Violations& violations);
   bool decode(const RawRecord& raw, const RecordHeaders* headers, Output& output) const;
   bool decode_decision(const RawRecord& raw, Output& output) const;
   std::size_t held_of(const JournalRecord& record) const;

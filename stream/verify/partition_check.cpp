@@ -14,9 +14,6 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t read_records_max = 4'000;
-constexpr int read_timeout_ms = 200;
-
 std::int64_t version_of(std::string_view value) {
   constexpr std::string_view before = R"(","version":)";
   const std::size_t at = value.find(before);
@@ -29,28 +26,6 @@ std::int64_t version_of(std::string_view value) {
 }
 
 }  // namespace
-
-/// One input partition, record by record.
-class PartitionCheck::InputLog {
- public:
-  InputLog(ReaderClient& client, const ReadRange& range) : reader_(client, range) {}
-
-  /// The next record, or null behind the last. Valid until the next pop() but one.
-  const RawRecord* peek() {
-    while (!batch_ || at_ == batch_->records.size()) {
-      if (reader_.done()) return nullptr;
-      batch_ = reader_.read(read_records_max, read_timeout_ms);
-      at_ = 0;
-    }
-    return &batch_->records[at_];
-  }
-  void pop() { ++at_; }
-
- private:
-  PlainReader reader_;
-  std::shared_ptr<RawBatch> batch_;
-  std::size_t at_ = 0;
-};
 
 std::vector<int> partitions_of(const KafkaSettings& settings, const TopicShapes& shapes,
                                OutputTopic kind, int input_partition, int input_partitions) {
@@ -122,7 +97,7 @@ void PartitionCheck::run() {
                  }
                });
   for (OutputLog* log : {verdicts_.get(), limits_.get(), alerts_.get(), dead_.get(), late_.get()}) {
-    log->drain(next_, cover, report_.findings);
+    log->drain(next_, cover, report_.violations);
     report_.repeated += log->repeated();
   }
   for (const Source source : keyed_sources) {
@@ -165,11 +140,11 @@ bool PartitionCheck::check_ranges(const JournalRecord& record, std::int64_t at) 
     if (next_[s] == offset_none) next_[s] = range.first;  // the journal's beginning is cut off
     if (range.first >= next_[s]) continue;
     whole = false;
-    fail(
-        fmt::format("{} [{}] at offset {}: holds {} to {} of {}, but an earlier transaction "
-                    "reaches to {}",
-                    config_.kafka.output(OutputTopic::journal), report_.partition, at, range.first,
-                    range.next - 1, config_.kafka.input_topics[s], next_[s] - 1));
+    fail(Violation::journal_overlap,
+         fmt::format("{} [{}] at offset {}: holds {} to {} of {}, but an earlier transaction "
+                     "reaches to {}",
+                     config_.kafka.output(OutputTopic::journal), report_.partition, at, range.first,
+                     range.next - 1, config_.kafka.input_topics[s], next_[s] - 1));
   }
   return whole;
 }
@@ -203,11 +178,11 @@ void PartitionCheck::walk(const JournalRecord& record, std::int64_t at) {
   for (std::size_t s = 0; s < source_count; ++s) {
     if (record.ranges[s].present) next[s] = record.ranges[s].next;
   }
-  verdicts_->fill(record, next, record.counts.scored, report_.findings);
-  limits_->fill(record, next, 0, report_.findings);
-  alerts_->fill(record, next, 0, report_.findings);
-  dead_->fill(record, next, record.counts.dead_lettered, report_.findings);
-  late_->fill(record, next, record.counts.late, report_.findings);
+  verdicts_->fill(record, next, record.counts.scored, report_.violations);
+  limits_->fill(record, next, 0, report_.violations);
+  alerts_->fill(record, next, 0, report_.violations);
+  dead_->fill(record, next, record.counts.dead_lettered, report_.violations);
+  late_->fill(record, next, record.counts.late, report_.violations);
   counts_ = {};
   unlettered_control_ = 0;
   for (const JournalRun& run : record.runs) walk_run(record, run, where);
@@ -216,6 +191,13 @@ void PartitionCheck::walk(const JournalRecord& record, std::int64_t at) {
   check_counts(record, at);
   if (report_.journal_first < 0) report_.journal_first = at;
   report_.journal_last = at;
+  for (std::size_t i = 0; i < source_count; ++i) {
+    const JournalRange& range = record.ranges[i];
+    if (!range.present) continue;
+    JournalRange& checked = report_.ranges[i];
+    if (!checked.present) checked = range;
+    checked.next = range.next;
+  }
   report_.state_hash = record.state_hash;
   ++report_.transactions;
 }
@@ -235,10 +217,12 @@ void PartitionCheck::walk_run(const JournalRecord& record, const JournalRun& run
   const RawRecord* next = nullptr;
   while ((next = input->peek()) != nullptr && next->offset < run.next_offset) {
     if (next->offset < first) {
-      fail(fmt::format("{}: no journal record holds it, so it has no outcome",
+      fail(Violation::journal_gap,
+           fmt::format("{}: no journal record holds it, so it has no outcome",
                        place(run.source, next->offset)));
     } else if (left == 0) {
-      fail(fmt::format("{}: {} counts {} records up to offset {}, this is one more",
+      fail(Violation::journal_count,
+           fmt::format("{}: {} counts {} records up to offset {}, this is one more",
                        place(run.source, next->offset), where, run.count, run.next_offset - 1));
     } else {
       --left;
@@ -252,7 +236,8 @@ void PartitionCheck::walk_run(const JournalRecord& record, const JournalRun& run
         "{}: {} of {} records up to offset {} that {} names are gone, as the topic is compacted",
         topic, left, run.count, run.next_offset - 1, where));
   }
-  fail(fmt::format("{} counts {} records of {} up to offset {}, of which {} are not there", where,
+  fail(Violation::journal_count,
+       fmt::format("{} counts {} records of {} up to offset {}, of which {} are not there", where,
                    run.count, topic, run.next_offset - 1, left));
 }
 
@@ -277,10 +262,11 @@ void PartitionCheck::settle(const JournalRecord& record, const RawRecord& input)
                                    place(input.source, input.offset)));
       }
     }
-    fail(fmt::format(
-        "{}: has no outcome: no verdict in {}, no letter in {} or {}, and it is not "
-        "among the journal's duplicates",
-        place(input.source, input.offset), verdicts_->topic(), dead_->topic(), late_->topic()));
+    fail(Violation::no_outcome,
+         fmt::format("{}: has no outcome: no verdict in {}, no letter in {} or {}, and it is not "
+                     "among the journal's duplicates",
+                     place(input.source, input.offset), verdicts_->topic(), dead_->topic(),
+                     late_->topic()));
   }
   std::string found;
   const auto note = [&](OutputLog& log, const std::vector<Output>& outputs) {
@@ -288,7 +274,8 @@ void PartitionCheck::settle(const JournalRecord& record, const RawRecord& input)
       check_order(log, output, input);
       found += (found.empty() ? "" : ", ") + log.place(output);
       if (output.error.empty() && output.release != record.release) {
-        fail(fmt::format("{}: names release {}, the journal {}", log.place(output), output.release,
+        fail(Violation::wrong_release,
+             fmt::format("{}: names release {}, the journal {}", log.place(output), output.release,
                          record.release));
       }
     }
@@ -297,11 +284,13 @@ void PartitionCheck::settle(const JournalRecord& record, const RawRecord& input)
   note(*dead_, dead);
   note(*late_, late);
   if (outcomes > 1) {
-    fail(fmt::format("{}: has {} outcomes: {}{}", place(input.source, input.offset), outcomes,
+    fail(Violation::several_outcomes,
+         fmt::format("{}: has {} outcomes: {}{}", place(input.source, input.offset), outcomes,
                      found, duplicate ? ", and the journal calls it a duplicate" : ""));
   }
   if (!scored && !verdicts.empty()) {
-    fail(fmt::format("{}: a verdict of a record that is applied", found));
+    fail(Violation::surplus_output,
+         fmt::format("{}: a verdict of a record that is applied", found));
   }
   for (const Output& letter : dead) check_letter(*dead_, letter, input);
   for (const Output& letter : late) check_letter(*late_, letter, input);
@@ -333,17 +322,17 @@ void PartitionCheck::check_letter(OutputLog& log, const Output& letter, const Ra
                     letter.null_key == (input.key.data() == nullptr) &&
                     letter.null_value == (input.value.data() == nullptr);
   if (same) return;
-  fail(fmt::format("{}: has other bytes than {}", log.place(letter),
-                   place(input.source, input.offset)));
+  fail(Violation::letter_bytes, fmt::format("{}: has other bytes than {}", log.place(letter),
+                                            place(input.source, input.offset)));
 }
 
 void PartitionCheck::check_order(OutputLog& log, const Output& output, const RawRecord& input) {
   const auto [at, first] = last_.try_emplace({&log, output.partition}, output.offset);
   if (!first && output.offset < at->second) {
-    fail(
-        fmt::format("{}: out of order: it belongs to {}, which comes later than the record of "
-                    "offset {}",
-                    log.place(output), place(input.source, input.offset), at->second));
+    fail(Violation::out_of_order,
+         fmt::format("{}: out of order: it belongs to {}, which comes later than the record of "
+                     "offset {}",
+                     log.place(output), place(input.source, input.offset), at->second));
   }
   at->second = std::max(at->second, output.offset);
 }
@@ -355,8 +344,8 @@ void PartitionCheck::check_version(OutputLog& log, const Output& limit) {
   const bool from_one = !options_.from && !shapes_.at(log.topic()).compacted;
   const std::int64_t expected = first ? (from_one ? 1 : version) : known->second + 1;
   if (version != expected || version < 1) {
-    fail(fmt::format("{}: version {} of a merchant's limit, expected {}", log.place(limit), version,
-                     expected));
+    fail(Violation::limit_version, fmt::format("{}: version {} of a merchant's limit, expected {}",
+                                               log.place(limit), version, expected));
   }
   known->second = version;
 }
@@ -365,7 +354,8 @@ void PartitionCheck::check_version(OutputLog& log, const Output& limit) {
 void PartitionCheck::check_rest(const JournalRecord&) {
   for (OutputLog* log : {verdicts_.get(), limits_.get(), alerts_.get(), dead_.get(), late_.get()}) {
     for (const Output& output : log->take_rest(next_)) {
-      fail(fmt::format("{}: once more for {}, or for a record that is not there",
+      fail(Violation::surplus_output,
+           fmt::format("{}: once more for {}, or for a record that is not there",
                        log->place(output), place(output.source, output.input_offset)));
     }
   }
@@ -384,9 +374,9 @@ void PartitionCheck::check_counts(const JournalRecord& record, std::int64_t at) 
     return fmt::format("{} scored, {} applied, {} dead-lettered, {} late, {} duplicate", c.scored,
                        c.applied, c.dead_lettered, c.late, c.duplicate);
   };
-  fail(fmt::format("{} [{}] at offset {}: counts {}; the topics hold {}",
-                   config_.kafka.output(OutputTopic::journal), report_.partition, at,
-                   text(expected), text(counts_)));
+  fail(Violation::journal_count, fmt::format("{} [{}] at offset {}: counts {}; the topics hold {}",
+                                             config_.kafka.output(OutputTopic::journal),
+                                             report_.partition, at, text(expected), text(counts_)));
 }
 
 }  // namespace tidemark

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "stream/kafka/topic_admin.hpp"
+#include "stream/verify/input_log.hpp"
 #include "stream/verify/output_log.hpp"
 #include "stream/verify/verify.hpp"
 
@@ -32,7 +33,6 @@ class PartitionCheck {
   void run();
 
  private:
-  class InputLog;
   void open();
   bool check_ranges(const JournalRecord& record, std::int64_t at);
   bool is_selected(const JournalRecord& record, std::int64_t at) const;
@@ -45,7 +45,9 @@ class PartitionCheck {
   void check_rest(const JournalRecord& record);
   void check_counts(const JournalRecord& record, std::int64_t at);
   std::string place(Source source, std::int64_t offset) const;
-  void fail(std::string what) { report_.findings.add(std::move(what)); }
+  void fail(Violation violation, std::string text) {
+    report_.violations.add(violation, std::move(text));
+  }
 
   const Config& config_;
   const VerifyOptions& options_;

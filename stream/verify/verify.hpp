@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
-#include "stream/verify/findings.hpp"
+#include "stream/verify/report.hpp"
 
 namespace tidemark {
 
@@ -24,20 +23,6 @@ struct VerifyOptions {
   std::vector<int> partitions;       // none = all
   std::optional<RangeEnd> from, to;  // whole transactions, both inside; none: as far as there are
   bool bytes = false;                // replay and compare, from the log's start
-};
-
-/// What was seen of one partition.
-struct PartitionReport {
-  int partition = 0;
-  std::uint64_t transactions = 0;
-  std::int64_t journal_first = -1, journal_last = -1;  // offsets of the records checked
-  SourceCounts sources{};
-  std::uint64_t limits = 0, alerts = 0;
-  std::uint64_t undecided = 0;       // offsets of inputs behind the journal's end
-  std::uint64_t repeated = 0;        // outputs that came again with the same bytes
-  std::uint64_t bytes_compared = 0;  // records compared with a replay
-  std::uint64_t state_hash = 0;      // of the last transaction checked
-  Findings findings;
 };
 
 /// Throws RunError where it cannot tell (retention has cut the range, no broker), UsageError for a

@@ -25,6 +25,13 @@ def verify(deployment, *arguments, more=()):
     return program.run(*command, *deployment.settings(*more))
 
 
+def report(status, deployment, *arguments, more=()):
+    """What --json says."""
+    done = verify(deployment, "--json", *arguments, more=more)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
 def copy_of(deployment, output, change, name):
     """The deployment's topic once more, partition by partition, with a change of partition 0."""
     topic = f"{name}-{output}"
@@ -61,6 +68,28 @@ def test_a_range_is_proved_by_itself(served):
     assert 2000 <= records < 12_000
 
 
+def test_a_program_reads_what_was_proved(served):
+    deployment, counts = served
+    told = report(0, deployment)
+    assert told["result"] == "proved" and told["violations"] == 0
+    parts = told["partitions"]
+    assert [part["partition"] for part in parts] == list(range(PARTITIONS))
+    for outcome in ("scored", "dead_lettered", "late", "duplicate"):
+        for source in ("payments", "invoices", "signals"):
+            found = sum(part["sources"][source][outcome] for part in parts)
+            assert found == counts["sources"][source][outcome], (source, outcome)
+    begins, ends = deployment.begins(), deployment.ends()
+    for part in parts:
+        place = (deployment.input_topic("payments"), part["partition"])
+        assert part["ranges"]["payments"] == {"first": begins[place], "next": ends[place]}
+        assert part["violations"] == {"count": 0, "by_name": {}, "first": []}
+        assert part["undecided"] == 0 and part["consumed"] > 0
+    assert told["records"] == sum(part["consumed"] for part in parts)
+    # What cannot be told is said in the same way.
+    told = report(2, deployment, "--from", 999_999)
+    assert told["result"] == "unknown" and "no transaction in the range" in told["reason"]
+
+
 def twice(records):
     return [*records, records[700]]
 
@@ -94,22 +123,37 @@ def other_bytes(records):
     return [(key, (value or b"") + b" ", headers), *records[1:]]
 
 
+# The words of each violation, by the name that a program reads.
+WORDS = {
+    "surplus_output": "once more for",
+    "no_outcome": "has no outcome: no verdict in",
+    "out_of_order": "out of order: it belongs to",
+    "limit_version": "of a merchant's limit, expected",
+    "letter_bytes": "has other bytes than",
+    "journal_overlap": "an earlier transaction reaches",
+    "journal_gap": "no journal record holds it",
+    "output_bytes": "other bytes than a replay gives",
+    "output_missing": "as the newest of key",
+}
+
+
 @pytest.mark.parametrize(
-    "output, change, words, flags",
+    "output, change, name, flags",
     [
-        ("verdicts", twice, "once more for", ()),
-        ("verdicts", missing, "has no outcome: no verdict in", ()),
-        ("verdicts", swapped, "out of order: it belongs to", ()),
-        ("limits", gap, "of a merchant's limit, expected", ()),
-        ("dead-letter", other_bytes, "has other bytes than", ()),
-        ("journal", lambda records: [*records, records[-1]], "an earlier transaction reaches", ()),
-        ("journal", lambda records: records[:2] + records[3:], "no journal record holds it", ()),
-        ("verdicts", byte, "other bytes than a replay gives", ("--bytes",)),
-        ("limits", lambda records: records[:-1], "as the newest of key", ("--bytes",)),
+        ("verdicts", twice, "surplus_output", ()),
+        ("verdicts", missing, "no_outcome", ()),
+        ("verdicts", swapped, "out_of_order", ()),
+        ("limits", gap, "limit_version", ()),
+        ("dead-letter", other_bytes, "letter_bytes", ()),
+        ("journal", lambda records: [*records, records[-1]], "journal_overlap", ()),
+        ("journal", lambda records: records[:2] + records[3:], "journal_gap", ()),
+        ("verdicts", byte, "output_bytes", ("--bytes",)),
+        ("limits", lambda records: records[:-1], "output_missing", ("--bytes",)),
     ],
     ids=["twice", "missing", "swapped", "gap", "letter", "overlap", "hole", "byte", "newest"],
 )
-def test_a_violation_is_named(served, request, output, change, words, flags):
+def test_a_violation_is_named(served, request, output, change, name, flags):
+    words = WORDS[name]
     deployment, _ = served
     setting = copy_of(deployment, output, change, request.node.callspec.id)
     done = verify(deployment, *flags, "--partition", 0, more=(setting,))
@@ -119,6 +163,11 @@ def test_a_violation_is_named(served, request, output, change, words, flags):
     words_of_place = "-limits: " if "newest" in words else " [0] at offset "
     named = [line for line in done.stdout.splitlines() if words in line]
     assert named and "WRONG" in named[0] and words_of_place in named[0], done.stdout
+    told = report(1, deployment, *flags, "--partition", 0, more=(setting,))
+    violations = told["partitions"][0]["violations"]
+    assert told["result"] == "violated" and told["violations"] == violations["count"]
+    assert sum(violations["by_name"].values()) == violations["count"]
+    assert any(one["name"] == name and words in one["text"] for one in violations["first"])
 
 
 def test_what_is_not_there_is_not_judged(served):

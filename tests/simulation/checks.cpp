@@ -204,10 +204,10 @@ void check_by_verify(World& world) {
   VerifyOptions options;
   options.bytes = true;
   for (const PartitionReport& report : verify(world.config, options)) {
-    if (report.findings.count() == 0 && report.undecided == 0) continue;
-    std::string all = fmt::format("verify: partition {}: {} findings, {} undecided",
-                                  report.partition, report.findings.count(), report.undecided);
-    for (const std::string& finding : report.findings.kept()) all += "\n  " + finding;
+    if (report.violations.count() == 0 && report.undecided == 0) continue;
+    std::string all = fmt::format("verify: partition {}: {} violations, {} undecided",
+                                  report.partition, report.violations.count(), report.undecided);
+    for (const Violations::Named& one : report.violations.kept()) all += "\n  " + one.text;
     throw Failure(all);
   }
 }

@@ -1,5 +1,5 @@
-// Findings: what a verification has found wrong, each in one sentence that names topic, partition
-// and offset. The first ones are kept, all are counted, so that a broken log costs no memory.
+// Findings: what is wrong with many records, each in one sentence that says where. The first ones
+// are kept, all are counted, so that a broken log costs no memory.
 #pragma once
 
 #include <cstdint>
