@@ -122,23 +122,23 @@ class Progress {
   std::uint64_t total_ = 0;
 };
 
-/// True when the state has this record in it already. A state holds all of a transaction or
-/// nothing, so it cannot have some of it.
+/// Whether a state that stands at `next` has the record in it.
 bool is_contained(const JournalRecord& record, const SourceOffsets& next) {
-  bool any = false, all = true;
   for (std::size_t s = 0; s < source_count; ++s) {
-    if (!record.ranges[s].present) continue;
-    const bool has = record.ranges[s].next <= next[s];
-    any = any || has;
-    all = all && has;
+    if (record.ranges[s].present && record.ranges[s].next > next[s]) return false;
   }
-  if (any != all) {
+  return true;
+}
+
+/// Of a record that is not contained: a state holds all of a transaction or nothing.
+void check_not_torn(const JournalRecord& record, const SourceOffsets& next) {
+  for (std::size_t s = 0; s < source_count; ++s) {
+    if (!record.ranges[s].present || record.ranges[s].next > next[s]) continue;
     throw RunError(fmt::format(
         "recovery of partition {}: the checkpoint stands in the middle of the transaction {}; the "
         "checkpoint belongs to another journal",
         record.partition, to_json(record)));
   }
-  return all && any;
 }
 
 /// Which transactions of a log go out once more: those that the committed offsets do not contain.
@@ -187,14 +187,6 @@ class Republished {
 // A record and its transaction's marker take two offsets, so that this is some transactions.
 constexpr std::int64_t look_around = 16;
 
-/// Whether a state that stands at `next` has the record in it.
-bool is_behind(const JournalRecord& record, const SourceOffsets& next) {
-  for (std::size_t s = 0; s < source_count; ++s) {
-    if (record.ranges[s].present && record.ranges[s].next > next[s]) return false;
-  }
-  return true;
-}
-
 /// The records of a stretch of the journal, or of what is left of it while retention goes on. One
 /// that does not decode is passed over: recovery reads it too and says what is wrong with it.
 template <typename Take>
@@ -242,6 +234,7 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   result.journal_end = read_journal(client, topic, partition, journal_from,
                                     [&](const JournalRecord& record, std::int64_t offset) {
                                       if (is_contained(record, result.next)) return;
+                                      check_not_torn(record, result.next);
                                       repeat_one(releases.engine_of(record.release, partition),
                                                  lane, feed, record, republished.output_of(record));
                                       if (after) after(record, offset, lane);
@@ -268,6 +261,23 @@ Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
   return result;
 }
 
+std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
+                                             const ReaderClient::Bounds& bounds,
+                                             ReaderClient& client, const std::string& journal) {
+  ReadRange range{journal, manifest.partition, log_beginning,
+                  std::min(bounds.stable_end, manifest.journal_next + look_around)};
+  std::optional<JournalPlace> place;
+  // Further back only where nothing but transactions that came to nothing lie before it.
+  for (std::int64_t reach = look_around; !place; reach *= 8) {
+    range.from = manifest.journal_next - reach;
+    look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t offset) {
+      if (is_contained(record, manifest.next)) place = JournalPlace{offset, record.state_hash};
+    });
+    if (range.from <= bounds.begin) break;
+  }
+  return place;
+}
+
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal) {
   const auto bounds = client.settled_bounds(journal, manifest.partition);
@@ -277,20 +287,12 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
   }
   // Deleted up to there: nothing to compare with, and what reads on will say what it lacks.
   if (manifest.journal_next < bounds.begin) return {};
-  ReadRange range;
-  range.topic = journal;
-  range.partition = manifest.partition;
-  range.from = manifest.journal_next - look_around;
-  range.until = std::min(bounds.stable_end, manifest.journal_next + look_around);
-  std::optional<JournalRecord> last;
-  look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t) {
-    if (is_behind(record, manifest.next)) last = record;
-  });
-  if (!last || last->state_hash == manifest.state_hash) return {};
+  const auto place = place_in_journal(manifest, bounds, client, journal);
+  if (!place || place->state_hash == manifest.state_hash) return {};
   return fmt::format(
       "its state has hash {:016x}, the journal has {:016x} where it stands: it is of "
       "another journal",
-      manifest.state_hash, last->state_hash);
+      manifest.state_hash, place->state_hash);
 }
 
 std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,
@@ -302,7 +304,7 @@ std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClie
     bool reached = range.from <= bounds.begin;
     std::int64_t behind = bounds.stable_end;
     look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t offset) {
-      const bool contained = is_behind(record, next);
+      const bool contained = is_contained(record, next);
       reached = reached || contained;
       if (contained) {
         behind = bounds.stable_end;

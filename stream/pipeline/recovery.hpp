@@ -53,6 +53,16 @@ struct LogRepeater {
   Recovered repeat(int partition, std::optional<RestoredLane> from, const SourceOffsets* goal);
 };
 
+/// Where a checkpoint stands in its journal: the last record that its state contains.
+struct JournalPlace {
+  std::int64_t offset = 0;
+  std::uint64_t state_hash = 0;  // that the journal gives it there
+};
+/// Nothing where that record is deleted. `bounds` are the journal's, settled.
+std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
+                                             const ReaderClient::Bounds& bounds,
+                                             ReaderClient& client, const std::string& journal);
+
 /// Why a checkpoint is not of this journal, or nothing: topics may have been made anew, or another
 /// group's checkpoints lie in its folder. The last record that the state contains has to have its
 /// hash, as far as the journal still has that record.
