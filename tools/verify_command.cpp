@@ -21,6 +21,22 @@ struct Options {
   bool bytes = false, json = false;
 };
 
+/// `checkpoint`, or `checkpoint=GENERATION`.
+std::optional<std::uint64_t> parse_checkpoint(const std::string& text) {
+  constexpr std::string_view word = "checkpoint";
+  if (!text.starts_with(word)) return std::nullopt;
+  if (text == word) return 0;
+  std::uint64_t generation = 0;
+  const char* const last = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + word.size() + 1, last, generation);
+  if (text[word.size()] != '=' || error != std::errc() || stop != last || generation == 0) {
+    throw UsageError("--from " + text +
+                     ": expected checkpoint, or checkpoint=GENERATION as `tidemark checkpoint "
+                     "list` names them");
+  }
+  return generation;
+}
+
 std::optional<RangeEnd> parse_end(const std::string& option, const std::string& text) {
   if (text.empty()) return std::nullopt;
   RangeEnd end;
@@ -36,7 +52,8 @@ std::optional<RangeEnd> parse_end(const std::string& option, const std::string& 
   const auto [stop, error] = std::from_chars(number.data(), last, end.offset);
   if (!known || error != std::errc() || stop != last || end.offset < 0) {
     throw UsageError(option + " " + text +
-                     ": expected an offset of the journal, or SOURCE=OFFSET as payments=1000");
+                     ": expected an offset of the journal, or SOURCE=OFFSET as payments=1000" +
+                     (option == "--from" ? ", or checkpoint" : ""));
   }
   return end;
 }
@@ -55,6 +72,9 @@ void print_table(const PartitionReport& report) {
   }
   fmt::print("  {} limits, {} alerts, {} records not yet decided\n", report.limits, report.alerts,
              report.undecided);
+  if (report.replayed_from > 0) {
+    fmt::print("  replayed from the checkpoint of generation {}\n", report.replayed_from);
+  }
   if (report.repeated > 0) {
     fmt::print("  {} outputs repeated with the same bytes\n", report.repeated);
   }
@@ -68,7 +88,8 @@ void print_table(const PartitionReport& report) {
 void run(const Options& options) {
   VerifyOptions verify_options;
   verify_options.partitions = options.partitions;
-  verify_options.from = parse_end("--from", options.from);
+  verify_options.from_checkpoint = parse_checkpoint(options.from);
+  if (!verify_options.from_checkpoint) verify_options.from = parse_end("--from", options.from);
   verify_options.to = parse_end("--to", options.to);
   verify_options.bytes = options.bytes;
   const Config config = options.config.load();
@@ -107,10 +128,12 @@ void add_verify_command(CLI::App& app) {
   command->add_option("--partition", options->partitions,
                       "This partition only (repeatable; default: all)");
   command->add_option("--from", options->from,
-                      "First transaction: a journal offset, or SOURCE=OFFSET that it holds");
+                      "First transaction: a journal offset, SOURCE=OFFSET that it holds, or "
+                      "`checkpoint`: behind the oldest one (checkpoint=GENERATION: behind that)");
   command->add_option("--to", options->to, "Last transaction, likewise");
   command->add_flag("--bytes", options->bytes,
-                    "Also replay the whole log and compare every byte and state hash");
+                    "Also replay the log, from its start or a checkpoint, and compare every byte "
+                    "and state hash");
   command->add_flag("--json", options->json, "One JSON object instead of tables");
   command->callback([options] { run(*options); });
 }

@@ -180,6 +180,8 @@ std::optional<RestoredLane> restore_newest(const CheckpointStore& store, const R
       why = error.what();
     }
     spdlog::warn("partition {}: checkpoint {} is passed over: {}", partition, stored.name, why);
+    if (terms.passed_over != nullptr)
+      *terms.passed_over += fmt::format("; {}: {}", stored.name, why);
   }
   return std::nullopt;
 }

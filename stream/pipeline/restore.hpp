@@ -41,6 +41,7 @@ struct RestoreTerms {
   std::array<std::int64_t, source_count> committed{};
   /// Why a checkpoint is not this log's, or nothing; may be empty.
   std::function<std::string(const CheckpointManifest&)> foreign;
+  std::string* passed_over = nullptr;  // takes the names of those that do not fit, with the reasons
 };
 
 /// The newest that fits and is whole; nothing where there is none. Each that is passed over is

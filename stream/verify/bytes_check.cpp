@@ -20,10 +20,8 @@ constexpr std::array<OutputTopic, 5> compared = {OutputTopic::verdicts, OutputTo
 class BytesCheck {
  public:
   BytesCheck(const Config& config, const TopicShapes& shapes, ReaderClient& client,
-             PartitionReport& report)
-      : config_(config), shapes_(shapes), client_(client), report_(report) {
-    next_.fill(0);
-  }
+             PartitionReport& report, const SourceOffsets& next)
+      : config_(config), shapes_(shapes), client_(client), report_(report), next_(next) {}
 
   /// Behind the last transaction: a key whose newest record is gone was not compacted.
   void finish() {
@@ -37,10 +35,12 @@ class BytesCheck {
 
   void transaction(const JournalRecord& record, std::int64_t at, Lane& lane,
                    std::vector<OutputBatch>& replayed) {
-    if (logs_.empty()) open();
+    const bool of_the_range = at >= report_.journal_first;
+    if (of_the_range && logs_.empty()) open();
     for (std::size_t s = 0; s < source_count; ++s) {
       if (record.ranges[s].present) next_[s] = record.ranges[s].next;
     }
+    if (!of_the_range) return replayed.clear();
     for (std::size_t t = 0; t < compared.size(); ++t) compare(record, t, replayed);
     replayed.clear();
     if (lane.state_hash() != record.state_hash) {
@@ -55,11 +55,10 @@ class BytesCheck {
  private:
   void open() {
     const int count = shapes_.at(config_.kafka.input(Source::payments)).partitions;
-    SourceOffsets start{};
     for (const OutputTopic kind : compared) {
       logs_.emplace_back(client_, config_.kafka, kind, report_.partition,
                          partitions_of(config_.kafka, shapes_, kind, report_.partition, count),
-                         start);
+                         next_);
     }
   }
 
@@ -111,6 +110,11 @@ class BytesCheck {
         --report_.bytes_compared;
         return;
       }
+      std::string cut;
+      if (log.is_cut(cut)) {
+        throw RunError(
+            fmt::format("{}, so it cannot be said whether this was there: {:.300}", cut, value));
+      }
       report_.violations.add(Violation::output_missing,
                              fmt::format("{}: a replay gives for key {} what is not there: {:.300}",
                                          log.topic(), key, value));
@@ -135,22 +139,30 @@ class BytesCheck {
   const TopicShapes& shapes_;
   ReaderClient& client_;
   PartitionReport& report_;
-  SourceOffsets next_{};
+  SourceOffsets next_;                       // where each source stands
   std::deque<OutputLog> logs_;               // by `compared`
   std::map<std::string, std::string> gone_;  // newest record by key, where it was not found
 };
 
 }  // namespace
 
-void check_bytes(const Config& config, const TopicShapes& shapes,
+void check_bytes(const Config& config, const TopicShapes& shapes, bool at_checkpoint,
                  std::vector<PartitionReport>& reports) {
   const int count = shapes.at(config.kafka.input(Source::payments)).partitions;
   ThreadPool pool(config.threads);
   ReleaseSet releases(config, resolve_backend(config.backend), Provenance::kafka_topics, pool);
   Intake intake(config, pool, count);
+  std::optional<StartingPoints> points;
   for (PartitionReport& report : reports) {
     ReaderClient replays(config.kafka), outputs(config.kafka);
-    BytesCheck check(config, shapes, outputs, report);
+    std::optional<RestoredLane> from;
+    if (at_checkpoint || report.start_deleted) {
+      const std::int64_t until = report.journal_first < 0 ? INT64_MAX : report.journal_first;
+      if (!points) points.emplace(config);
+      from = points->restore(report.partition, until, releases, pool);
+      report.replayed_from = from->manifest.generation;
+    }
+    BytesCheck check(config, shapes, outputs, report, from ? from->manifest.next : SourceOffsets{});
     std::vector<OutputBatch> records;
     EngineOutput out;
     out.records = &records;
@@ -159,7 +171,7 @@ void check_bytes(const Config& config, const TopicShapes& shapes,
         check.transaction(record, at, lane, records);
       };
       LogRepeater log{config, releases, intake, replays, out, compare};
-      log.repeat(report.partition, std::nullopt, nullptr);
+      log.repeat(report.partition, std::move(from), nullptr);
       check.finish();
     } catch (const Diverged& diverged) {
       report.violations.add(Violation::journal_not_given, diverged.what());

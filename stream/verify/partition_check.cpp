@@ -53,22 +53,17 @@ void PartitionCheck::run() {
   const std::string& journal = config_.kafka.output(OutputTopic::journal);
   const std::int64_t begin = client_.bounds(journal, report_.partition).begin;
   if (begin > 0 && !options_.from) {
-    throw RunError(fmt::format(
-        "{} [{}] begins at offset {}, what was before is deleted: give --from a later offset",
-        journal, report_.partition, begin));
+    throw RunError(
+        fmt::format("{} [{}] begins at offset {}, what was before is deleted: give --from a later "
+                    "offset, or --from checkpoint",
+                    journal, report_.partition, begin));
   }
-  next_.fill(0);
-  for (const Source source : keyed_sources) {
-    if (config_.kafka.input(source).empty()) continue;
-    next_[static_cast<std::size_t>(source)] =
-        begin > 0 ? offset_none
-                  : client_.bounds(config_.kafka.input(source), report_.partition).begin;
-  }
+  const std::int64_t journal_end = find_beginnings(begin);
   std::int64_t seen = -1;
   read_journal(client_, journal, report_.partition, log_beginning,
                [&](const JournalRecord& record, std::int64_t at) {
+                 if (past_end_ || at >= journal_end) return;
                  seen = at;
-                 if (past_end_) return;
                  const bool whole = check_ranges(record, at);
                  if (is_selected(record, at) && whole) {
                    open();
@@ -81,7 +76,8 @@ void PartitionCheck::run() {
                    if (record.ranges[s].present) next_[s] = record.ranges[s].next;
                  }
                });
-  if (!opened_ && (options_.from || options_.to)) {
+  // Behind a checkpoint there may be nothing yet.
+  if (!opened_ && (options_.from || options_.to) && !options_.from_checkpoint) {
     throw RunError(
         fmt::format("{} [{}] has no transaction in the range", journal, report_.partition));
   }
@@ -106,6 +102,32 @@ void PartitionCheck::run() {
   }
 }
 
+/// Where each source stands before the first record that the journal still has; gives the journal's
+/// end. Inputs that no transaction holds may lie before it, but not where retention has cut the
+/// journal.
+std::int64_t PartitionCheck::find_beginnings(std::int64_t journal_begin) {
+  next_.fill(offset_none);
+  const std::int64_t end =
+      read_journal(client_, config_.kafka.output(OutputTopic::journal), report_.partition,
+                   log_beginning, [&](const JournalRecord& record, std::int64_t) {
+                     for (std::size_t s = 0; s < source_count; ++s) {
+                       if (next_[s] == offset_none && record.ranges[s].present)
+                         next_[s] = record.ranges[s].first;
+                     }
+                   });
+  report_.start_deleted = journal_begin > 0;
+  for (std::size_t s = 0; s < source_count; ++s) {
+    const auto source = static_cast<Source>(s);
+    if (config_.kafka.input(source).empty()) continue;
+    const int partition = source == Source::control ? control_partition : report_.partition;
+    const std::int64_t begin = client_.bounds(config_.kafka.input(source), partition).begin;
+    if (next_[s] != offset_none && next_[s] < begin) report_.start_deleted = true;
+    if (journal_begin > 0) continue;
+    next_[s] = next_[s] == offset_none ? begin : std::min(next_[s], begin);
+  }
+  return end;
+}
+
 /// The logs are opened where the range begins, behind the journal's end: what it names is there.
 void PartitionCheck::open() {
   if (opened_) return;
@@ -119,10 +141,13 @@ void PartitionCheck::open() {
         client_, ReadRange{topic, partition, next_[s], log_stable_end, source});
   }
   const int count = shapes_.at(config_.kafka.input(Source::payments)).partitions;
+  SourceOffsets start = next_;
+  // What the journal has no record of was decided before it begins.
+  std::replace(start.begin(), start.end(), offset_none, INT64_MAX);
   const auto log = [&](OutputTopic kind) {
     return std::make_unique<OutputLog>(
         client_, config_.kafka, kind, report_.partition,
-        partitions_of(config_.kafka, shapes_, kind, report_.partition, count), next_);
+        partitions_of(config_.kafka, shapes_, kind, report_.partition, count), start);
   };
   verdicts_ = log(OutputTopic::verdicts);
   limits_ = log(OutputTopic::limits);
@@ -137,7 +162,6 @@ bool PartitionCheck::check_ranges(const JournalRecord& record, std::int64_t at) 
   for (std::size_t s = 0; s < source_count; ++s) {
     const JournalRange& range = record.ranges[s];
     if (!range.present) continue;
-    if (next_[s] == offset_none) next_[s] = range.first;  // the journal's beginning is cut off
     if (range.first >= next_[s]) continue;
     whole = false;
     fail(Violation::journal_overlap,
@@ -207,12 +231,6 @@ void PartitionCheck::walk_run(const JournalRecord& record, const JournalRun& run
   auto& input = inputs_[static_cast<std::size_t>(run.source)];
   const std::string& topic = config_.kafka.input(run.source);
   const std::int64_t first = record.ranges[static_cast<std::size_t>(run.source)].first;
-  if (!input) {
-    // The first of its source behind a journal whose beginning is cut off.
-    const int partition = run.source == Source::control ? control_partition : report_.partition;
-    input = std::make_unique<InputLog>(
-        client_, ReadRange{topic, partition, first, log_stable_end, run.source});
-  }
   std::uint64_t left = run.count;
   const RawRecord* next = nullptr;
   while ((next = input->peek()) != nullptr && next->offset < run.next_offset) {

@@ -33,6 +33,7 @@ class PartitionCheck {
   void run();
 
  private:
+  std::int64_t find_beginnings(std::int64_t journal_begin);
   void open();
   bool check_ranges(const JournalRecord& record, std::int64_t at);
   bool is_selected(const JournalRecord& record, std::int64_t at) const;

@@ -39,10 +39,11 @@ std::string to_json(const PartitionReport& report) {
   return fmt::format(
       R"({{"partition":{},"transactions":{},"journal":{{"first":{},"last":{}}},)"
       R"("state_hash":"{:016x}","ranges":{{{}}},{},"limits":{},"alerts":{},"undecided":{},)"
-      R"("repeated":{},"compared":{},"violations":{}}})",
+      R"("repeated":{},"compared":{},"from_checkpoint":{},"violations":{}}})",
       report.partition, report.transactions, report.journal_first, report.journal_last,
       report.state_hash, ranges_json(report), counts_json(report.sources), report.limits,
       report.alerts, report.undecided, report.repeated, report.bytes_compared,
+      report.replayed_from == 0 ? "null" : std::to_string(report.replayed_from),
       violations_json(report.violations));
 }
 

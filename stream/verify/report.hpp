@@ -24,7 +24,11 @@ struct PartitionReport {
   std::uint64_t undecided = 0;       // offsets of inputs behind the journal's end
   std::uint64_t repeated = 0;        // outputs that came again with the same bytes
   std::uint64_t bytes_compared = 0;  // records compared with a replay
-  std::uint64_t state_hash = 0;      // of the last transaction checked
+  std::uint64_t replayed_from =
+      0;  // generation of the checkpoint; 0: the log's start, or no replay
+  /// Of journal and inputs; what the range needs may be there all the same.
+  bool start_deleted = false;
+  std::uint64_t state_hash = 0;  // of the last transaction checked
   Violations violations;
 
   std::uint64_t records() const {

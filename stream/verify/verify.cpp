@@ -38,6 +38,8 @@ std::vector<PartitionReport> verify(const Config& config, const VerifyOptions& o
     std::iota(partitions.begin(), partitions.end(), 0);
   }
   std::vector<PartitionReport> reports;
+  std::optional<StartingPoints> points;
+  if (options.from_checkpoint) points.emplace(config);
   for (const int partition : partitions) {
     if (partition < 0 || partition >= count) {
       throw UsageError(
@@ -45,10 +47,14 @@ std::vector<PartitionReport> verify(const Config& config, const VerifyOptions& o
     }
     PartitionReport& report = reports.emplace_back();
     report.partition = partition;
+    VerifyOptions of_partition = options;
+    if (options.from_checkpoint) {
+      of_partition.from = RangeEnd{{}, points->journal_behind(partition, *options.from_checkpoint)};
+    }
     ReaderClient client(config.kafka);
-    PartitionCheck(config, options, client, topics, report).run();
+    PartitionCheck(config, of_partition, client, topics, report).run();
   }
-  if (options.bytes) check_bytes(config, topics, reports);
+  if (options.bytes) check_bytes(config, topics, options.from_checkpoint.has_value(), reports);
   return reports;
 }
 
