@@ -316,6 +316,27 @@ std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClie
   }
 }
 
+SourceOffsets journal_reaches(int partition, ReaderClient& client, const std::string& journal) {
+  const auto bounds = client.settled_bounds(journal, partition);
+  ReadRange range{journal, partition, log_beginning, bounds.stable_end};
+  SourceOffsets next;
+  next.fill(offset_none);
+  bool found = false;
+  for (std::int64_t reach = look_around; !found; reach *= 8) {
+    range.from = bounds.stable_end - reach;
+    look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t) {
+      for (const Source source : keyed_sources) {
+        const JournalRange& one = record.ranges[static_cast<std::size_t>(source)];
+        if (!one.present) continue;
+        next[static_cast<std::size_t>(source)] = one.next;
+        found = true;
+      }
+    });
+    if (range.from <= bounds.begin) break;
+  }
+  return next;
+}
+
 void check_reaches(const Config& config, const Recovered& recovered, int partition,
                    const SourceOffsets& committed) {
   for (const Source source : keyed_sources) {

@@ -74,6 +74,10 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
 std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,
                             const std::string& journal);
 
+/// How far the journal's last transactions reach, the last one with keyed records among them;
+/// offset_none for a source that they do not have.
+SourceOffsets journal_reaches(int partition, ReaderClient& client, const std::string& journal);
+
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.
 void check_reaches(const Config& config, const Recovered& recovered, int partition,

@@ -55,6 +55,7 @@ class Server {
   void commit();
   void rebuild(const std::string& why);
   void recover(int partition);
+  SourceOffsets committed_of(int partition);
   Recovered repeat_log(int partition, const SourceOffsets& committed);
   void drop_lane(int partition);
   std::function<void()> begin_checkpoints();

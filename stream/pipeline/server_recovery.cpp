@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "kernels/base/crash_point.hpp"
@@ -12,6 +15,8 @@
 
 namespace tidemark {
 namespace {
+
+constexpr std::chrono::milliseconds between_answers{200};
 
 std::vector<InputPosition> positions_of(int partition, const SourceOffsets& next) {
   std::vector<InputPosition> positions;
@@ -56,18 +61,53 @@ Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
   return recovered;
 }
 
+/// What the group has committed. A coordinator that was cut off may answer what was true before, so
+/// an answer that is older than the journal's last transaction, which holds the offsets too, is
+/// asked for again. Who is left with it ends: see check_reaches().
+SourceOffsets Server::committed_of(int partition) {
+  SourceOffsets reached;
+  reached.fill(offset_none);
+  // Outside a transaction the journal runs ahead.
+  if (config_.kafka.delivery == Delivery::exactly_once) {
+    reached = journal_reaches(partition, *readers_, config_.kafka.output(OutputTopic::journal));
+  }
+  const std::chrono::seconds patience(config_.kafka.connect_timeout_s);
+  std::optional<std::chrono::steady_clock::time_point> give_up;  // none before an old answer
+  while (true) {
+    const SourceOffsets committed = consumer_.committed(partition);
+    const auto old = std::find_if(keyed_sources.begin(), keyed_sources.end(), [&](Source source) {
+      const auto s = static_cast<std::size_t>(source);
+      return committed[s] < reached[s];
+    });
+    if (old == keyed_sources.end()) return committed;
+    const auto now = std::chrono::steady_clock::now();
+    if (!give_up) {
+      give_up = now + patience;
+      const auto s = static_cast<std::size_t>(*old);
+      spdlog::warn(
+          "partition {}: group {} is said to have committed offset {} of {}, the journal reaches "
+          "{}: an old answer, asked for again for up to {} s",
+          partition, config_.kafka.group_id, committed[s], config_.kafka.input(*old), reached[s],
+          patience.count());
+    }
+    if (now >= *give_up) return committed;
+    if (stop_) throw Interrupted{};
+    std::this_thread::sleep_for(between_answers);
+  }
+}
+
 void Server::recover(int partition) {
   if (partition >= partitions_) {
     throw RunError("partition " + std::to_string(partition) +
                    " was added while serving; a "
                    "merchant's partition must not change, so the keys have to be moved first");
   }
-  const SourceOffsets committed = consumer_.committed(partition);
+  const SourceOffsets committed = committed_of(partition);
   Recovered recovered;
   try {
     recovered = repeat_log(partition, committed);
   } catch (const RunError& error) {
-    if (consumer_.committed(partition) == committed) throw;
+    if (committed_of(partition) == committed) throw;
     // Only an owner commits, so the group has given the partition to another meanwhile and the log
     // went on: the next poll says that it is lost.
     spdlog::warn("partition {}: another instance has gone on with it: {}", partition, error.what());

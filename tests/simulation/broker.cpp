@@ -106,6 +106,13 @@ std::int64_t Broker::committed_so_far(const Input& input) const {
   return found == committed_.end() ? offset_none : found->second;
 }
 
+std::optional<std::int64_t> Broker::committed_before(const Input& input) const {
+  const auto before = committed_before_.find(input.second);
+  if (before == committed_before_.end()) return std::nullopt;
+  const auto found = before->second.find(input);
+  return found == before->second.end() ? offset_none : found->second;
+}
+
 std::int64_t Broker::decided(const Input& input) const {
   std::int64_t next = committed_so_far(input);
   for (const auto& [id, transaction] : transactions_) {
@@ -143,8 +150,10 @@ bool Broker::work() {
         logs_[*place].settle(transaction.number, transaction.commit);
         transaction.places.erase(place);
       } else if (left > 0) {
+        const auto before = committed_;
         for (const auto& [input, offset] : transaction.offsets) {
           if (!transaction.commit) continue;
+          committed_before_[input.second] = before;
           std::int64_t& known = committed_.try_emplace(input, offset_none).first->second;
           if (offset < known) {
             throw Failure(fmt::format("{} [{}]: the committed offset goes back from {} to {}",

@@ -93,6 +93,8 @@ class Broker {
   /// Nothing while a transaction that has something to say about it is not over.
   std::optional<std::int64_t> committed(const Input& input) const;
   std::int64_t committed_so_far(const Input& input) const;
+  /// What was committed before the last commit of its partition; nothing where there is none.
+  std::optional<std::int64_t> committed_before(const Input& input) const;
   /// With what is decided to be committed and does not show yet.
   std::int64_t decided(const Input& input) const;
 
@@ -121,6 +123,7 @@ class Broker {
   std::map<std::string, Transaction> transactions_;  // by transactional id
   std::uint64_t last_transaction_ = 0;
   std::map<Input, std::int64_t> committed_;
+  std::map<int, std::map<Input, std::int64_t>> committed_before_;  // by partition
   std::map<std::string, Member> members_;
   bool rebalancing_ = false;
   std::int64_t rebalance_until_us_ = 0;

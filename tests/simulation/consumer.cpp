@@ -208,14 +208,16 @@ SourceOffsets GroupConsumer::committed(int partition) {
     return true;
   };
   world().scheduler.wait("committed", stable);
-  SourceOffsets offsets;
+  SourceOffsets offsets, before;
   offsets.fill(offset_none);
+  before.fill(offset_none);
   for (const Source source : keyed_sources) {
     if (impl_->settings.input(source).empty()) continue;
-    offsets[static_cast<std::size_t>(source)] =
-        world().broker.committed({source, partition}).value();
+    const auto s = static_cast<std::size_t>(source);
+    offsets[s] = world().broker.committed({source, partition}).value();
+    before[s] = world().broker.committed_before({source, partition}).value_or(offsets[s]);
   }
-  return offsets;
+  return before != offsets && world().strikes(Fault::offsets_old) ? before : offsets;
 }
 
 std::int64_t GroupConsumer::committed(Source source, int partition) {

@@ -1,6 +1,8 @@
 // What of the machine is simulated: threads with a queue, clocks, chance, and the points where a
 // process may be killed. The linker puts the functions named __wrap_* in the place of those of the
 // standard library, in this program alone.
+#include <time.h>
+
 #include <chrono>
 #include <random>
 #include <utility>
@@ -87,6 +89,13 @@ std::chrono::system_clock::time_point __wrap__ZNSt6chrono3_V212system_clock3nowE
 
 unsigned __wrap__ZNSt13random_device9_M_getvalEv(std::random_device*) {
   return static_cast<unsigned>(tidemark::simulation::world().scheduler.random().below(1ULL << 32));
+}
+
+/// Who sleeps gives others the turn.
+int __wrap_nanosleep(const timespec* asked, timespec*) {
+  tidemark::simulation::world().scheduler.step("sleep");
+  tidemark::simulation::world().scheduler.pass(asked->tv_sec * 1'000'000 + asked->tv_nsec / 1'000);
+  return 0;
 }
 
 /// A checkpoint of a small state takes several rounds, as one of a large state does.

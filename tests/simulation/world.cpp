@@ -17,8 +17,9 @@ constexpr std::int64_t began_ms = 1'800'000'000'000;
 
 std::string_view name_of(Fault fault) {
   constexpr std::array<std::string_view, fault_count> names = {
-      "crash",         "nap",           "sleep",        "kick",        "transaction", "commit-lost",
-      "commit-undone", "store-refuses", "store-breaks", "store-loses", "store-is-old"};
+      "crash",        "nap",         "sleep",         "kick",
+      "transaction",  "commit-lost", "commit-undone", "store-refuses",
+      "store-breaks", "store-loses", "store-is-old",  "offsets-old"};
   return names[static_cast<std::size_t>(fault)];
 }
 

@@ -28,8 +28,9 @@ enum class Fault : std::uint8_t {
   store_breaks,   // what was written reads back cut
   store_loses,    // what was written is not there
   store_is_old,   // the newest object is not listed yet
+  offsets_old,    // the group's offsets are told as they were before the last commit
 };
-inline constexpr int fault_count = 11;
+inline constexpr int fault_count = 12;
 std::string_view name_of(Fault fault);
 
 struct Strike {
