@@ -233,6 +233,7 @@ void set(rd_kafka_conf_t* conf, const std::string& label, const std::string& nam
 bool concerns(ClientKind kind, const std::string& name) {
   const bool producer = kind == ClientKind::producer;
   if (name.rfind("log", 0) == 0) return !producer;
+  if (name == "transactional.id") return false;  // ours, where there are transactions
   const bool member = kind == ClientKind::group_consumer;
   if (name.rfind("transaction", 0) == 0) return producer;
   if (name == "enable.idempotence") return producer || kind == ClientKind::writer;
@@ -259,6 +260,8 @@ void check_pinned(const KafkaSettings& settings) {
   std::vector<Property> all = consumer_properties(settings, true);
   for (Property& p : producer_properties(settings)) all.push_back(std::move(p));
   all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
+  // Outside transactions too: a producer with an id refuses to work without them.
+  all.push_back({"transactional.id", settings.transactional_id, true});
   for (const Property& p : all) {
     const auto given = settings.client.find(p.name);
     if (!p.pinned || given == settings.client.end() || given->second == p.value) continue;

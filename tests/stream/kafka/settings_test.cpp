@@ -3,8 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <array>
 
 #include "kernels/base/failure.hpp"
+#include "stream/kafka/client.hpp"
 #include "stream/kafka/consumer.hpp"
 #include "stream/kafka/reader.hpp"
 #include "stream/kafka/transaction.hpp"
@@ -55,6 +59,27 @@ TEST(KafkaSettings, WhatThePromisesRestOnCannotBeChanged) {
               ThrowsMessage<UsageError>(HasSubstr("set kafka.group_id instead")));
   EXPECT_THAT([] { ReaderClient client(with("group.instance.id", "another")); },
               ThrowsMessage<UsageError>(HasSubstr("set kafka.transactional_id instead")));
+}
+
+TEST(KafkaSettings, TheTransactionalIdIsOursWhateverTheDelivery) {
+  for (const Delivery delivery : {Delivery::exactly_once, Delivery::at_least_once}) {
+    KafkaSettings settings = with("transactional.id", "another");
+    settings.delivery = delivery;
+    const auto says = HasSubstr("kafka.client.transactional.id: set kafka.transactional_id");
+    EXPECT_THAT([&] { make_sink(settings); }, ThrowsMessage<UsageError>(says));
+    EXPECT_THAT([&] { ReaderClient client(settings); }, ThrowsMessage<UsageError>(says));
+    settings.client["transactional.id"] = settings.transactional_id;
+    EXPECT_NO_THROW(make_sink(settings));
+  }
+  // One that says the same makes no transactions where there are none.
+  kafka::ClientWatch watch;
+  KafkaSettings settings = with("transactional.id", "instance-0");
+  settings.delivery = Delivery::at_least_once;
+  const auto conf = kafka::make_conf(settings, kafka::ClientKind::producer, watch);
+  std::array<char, 64> value{};
+  std::size_t size = value.size();
+  rd_kafka_conf_get(conf.get(), "transactional.id", value.data(), &size);
+  EXPECT_STREQ(value.data(), "");
 }
 
 TEST(KafkaSettings, PropertiesOfOneKindOfClientSuitAll) {
