@@ -316,25 +316,31 @@ std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClie
   }
 }
 
-SourceOffsets journal_reaches(int partition, ReaderClient& client, const std::string& journal) {
+SourceOffsets committed_at_least(const Config& config, int partition, ReaderClient& client) {
+  const std::string& journal = config.kafka.output(OutputTopic::journal);
   const auto bounds = client.settled_bounds(journal, partition);
   ReadRange range{journal, partition, log_beginning, bounds.stable_end};
-  SourceOffsets next;
-  next.fill(offset_none);
-  bool found = false;
-  for (std::int64_t reach = look_around; !found; reach *= 8) {
+  const bool ahead = config.kafka.delivery == Delivery::at_least_once;
+  SourceOffsets next, before;
+  int found = 0;
+  for (std::int64_t reach = look_around; found < 2; reach *= 8) {
+    found = 0;
+    next.fill(offset_none);
     range.from = bounds.stable_end - reach;
     look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t) {
+      const SourceOffsets until_here = next;
       for (const Source source : keyed_sources) {
-        const JournalRange& one = record.ranges[static_cast<std::size_t>(source)];
-        if (!one.present) continue;
-        next[static_cast<std::size_t>(source)] = one.next;
-        found = true;
+        const auto s = static_cast<std::size_t>(source);
+        if (record.ranges[s].present) next[s] = record.ranges[s].next;
       }
+      if (next == until_here) return;  // of control alone: it commits no offset
+      before = until_here;
+      ++found;
     });
     if (range.from <= bounds.begin) break;
   }
-  return next;
+  if (found == 0) return next;
+  return ahead ? before : next;
 }
 
 void check_reaches(const Config& config, const Recovered& recovered, int partition,

@@ -74,9 +74,10 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
 std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,
                             const std::string& journal);
 
-/// How far the journal's last transactions reach, the last one with keyed records among them;
-/// offset_none for a source that they do not have.
-SourceOffsets journal_reaches(int partition, ReaderClient& client, const std::string& journal);
+/// What the group has committed of a partition at least, by the journal's last records; offset_none
+/// for a source that they do not have. Outside transactions the offsets of the very last one may
+/// still be on their way.
+SourceOffsets committed_at_least(const Config& config, int partition, ReaderClient& client);
 
 /// Throws RunError when the journal does not end where the group's committed offsets of the
 /// partition are.

@@ -62,22 +62,17 @@ Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
 }
 
 /// What the group has committed. A coordinator that was cut off may answer what was true before, so
-/// an answer that is older than the journal's last transaction, which holds the offsets too, is
-/// asked for again. Who is left with it ends: see check_reaches().
+/// an answer that is older than the journal says is asked for again. Who is left with it ends: see
+/// check_reaches().
 SourceOffsets Server::committed_of(int partition) {
-  SourceOffsets reached;
-  reached.fill(offset_none);
-  // Outside a transaction the journal runs ahead.
-  if (config_.kafka.delivery == Delivery::exactly_once) {
-    reached = journal_reaches(partition, *readers_, config_.kafka.output(OutputTopic::journal));
-  }
+  const SourceOffsets least = committed_at_least(config_, partition, *readers_);
   const std::chrono::seconds patience(config_.kafka.connect_timeout_s);
   std::optional<std::chrono::steady_clock::time_point> give_up;  // none before an old answer
   while (true) {
     const SourceOffsets committed = consumer_.committed(partition);
     const auto old = std::find_if(keyed_sources.begin(), keyed_sources.end(), [&](Source source) {
       const auto s = static_cast<std::size_t>(source);
-      return committed[s] < reached[s];
+      return committed[s] < least[s];
     });
     if (old == keyed_sources.end()) return committed;
     const auto now = std::chrono::steady_clock::now();
@@ -85,9 +80,9 @@ SourceOffsets Server::committed_of(int partition) {
       give_up = now + patience;
       const auto s = static_cast<std::size_t>(*old);
       spdlog::warn(
-          "partition {}: group {} is said to have committed offset {} of {}, the journal reaches "
+          "partition {}: group {} is said to have committed offset {} of {}, the journal says "
           "{}: an old answer, asked for again for up to {} s",
-          partition, config_.kafka.group_id, committed[s], config_.kafka.input(*old), reached[s],
+          partition, config_.kafka.group_id, committed[s], config_.kafka.input(*old), least[s],
           patience.count());
     }
     if (now >= *give_up) return committed;
