@@ -46,6 +46,12 @@ void CheckpointWriter::open(int partition, std::optional<CheckpointManifest> fro
   lines_[partition] = std::move(line);
 }
 
+void CheckpointWriter::leave(int partition) {
+  const auto lock = thread_.lock();
+  const auto line = lines_.find(partition);
+  if (line != lines_.end()) line->second->left = true;
+}
+
 void CheckpointWriter::close(int partition) {
   const auto lock = thread_.lock();
   const auto line = lines_.find(partition);
@@ -252,6 +258,10 @@ void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
   }
   for (const auto& [generation, pending] : line.pending) {
     for (const ChunkRef& chunk : pending.chunks) kept.insert(line.folder + "/" + chunk.name);
+  }
+  {
+    const auto lock = thread_.lock();
+    if (line.left) return;
   }
   crash_point("checkpoint-before-removal");
   const std::set<std::string> unused_before = std::exchange(line.unused, {});

@@ -40,6 +40,9 @@ class CheckpointWriter {
 
   /// A partition begins; its next generation builds on the chunks of `from`, where there is one.
   void open(int partition, std::optional<CheckpointManifest> from);
+  /// The partition is about to be given up, perhaps has been already: what it still publishes takes
+  /// no chunk away, as the next owner may build on it.
+  void leave(int partition);
   /// Forgets the partition and whatever of it is unpublished.
   void close(int partition);
 
@@ -74,7 +77,7 @@ class CheckpointWriter {
     std::map<std::uint64_t, Pending> pending;
     std::set<std::string> unused;  // when garbage was collected last
     // Under the lock from here on.
-    bool lost = false, closed = false;
+    bool lost = false, left = false, closed = false;
     std::uint64_t first = 0;  // generations before it are dropped
     Status status;
   };

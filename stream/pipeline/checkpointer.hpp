@@ -31,6 +31,8 @@ class Checkpointer {
   const CheckpointStore& store() const { return *store_; }
   /// A lane begins to serve: from `restored`, or from the log alone.
   void open(Lane& lane, std::optional<CheckpointManifest> restored);
+  /// Before the last ones of a partition that is given up.
+  void leave(int partition) { writer_.leave(partition); }
   void close(int partition);
 
   /// A checkpoint that was begun, to be told of when its transaction is committed.

@@ -73,6 +73,7 @@ void Server::last_checkpoints(const std::vector<int>& partitions) {
   for (const int partition : partitions) {
     const auto lane = lanes_.find(partition);
     if (lane == lanes_.end()) continue;
+    checkpoints_->leave(partition);
     checkpoints_->finish(*lane->second);
     const auto begun = begin_checkpoint(*lane->second, true);
     if (!begun) continue;
