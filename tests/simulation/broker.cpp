@@ -94,6 +94,26 @@ Answer Broker::end_transaction(const std::string& id, int epoch, bool commit) {
   return Answer::done;
 }
 
+Answer Broker::commit(const std::string& member, int generation,
+                      const std::map<Input, std::int64_t>& next) {
+  if (this->member(member) == nullptr || generation != generation_) return Answer::not_a_member;
+  apply(next);
+  return Answer::done;
+}
+
+void Broker::apply(const std::map<Input, std::int64_t>& next) {
+  const auto before = committed_;
+  for (const auto& [input, offset] : next) {
+    std::int64_t& known = committed_.try_emplace(input, offset_none).first->second;
+    if (offset < known) {
+      throw Failure(fmt::format("{} [{}]: the committed offset goes back from {} to {}",
+                                name_of(input.first), input.second, known, offset));
+    }
+    known = offset;
+    committed_before_[input.second] = before;
+  }
+}
+
 std::optional<std::int64_t> Broker::committed(const Input& input) const {
   for (const auto& [id, transaction] : transactions_) {
     if (transaction.offsets.count(input) != 0) return std::nullopt;
@@ -150,17 +170,7 @@ bool Broker::work() {
         logs_[*place].settle(transaction.number, transaction.commit);
         transaction.places.erase(place);
       } else if (left > 0) {
-        const auto before = committed_;
-        for (const auto& [input, offset] : transaction.offsets) {
-          if (!transaction.commit) continue;
-          committed_before_[input.second] = before;
-          std::int64_t& known = committed_.try_emplace(input, offset_none).first->second;
-          if (offset < known) {
-            throw Failure(fmt::format("{} [{}]: the committed offset goes back from {} to {}",
-                                      name_of(input.first), input.second, known, offset));
-          }
-          known = offset;
-        }
+        if (transaction.commit) apply(transaction.offsets);
         transaction.offsets.clear();
       }
       if (left <= 1) {

@@ -90,6 +90,9 @@ class Broker {
   bool rebalancing() const { return rebalancing_; }
   int generation() const { return generation_; }
   void drop(const std::string& member);
+  /// Offsets outside a transaction.
+  Answer commit(const std::string& member, int generation,
+                const std::map<Input, std::int64_t>& next);
   /// Nothing while a transaction that has something to say about it is not over.
   std::optional<std::int64_t> committed(const Input& input) const;
   std::int64_t committed_so_far(const Input& input) const;
@@ -112,6 +115,7 @@ class Broker {
     std::map<Input, std::int64_t> offsets;  // sent and not yet applied
   };
   Transaction* current(const std::string& id, int epoch);
+  void apply(const std::map<Input, std::int64_t>& next);
   static void begin_end(Transaction& transaction, bool commit);
   void begin_rebalance();
   void settle_rebalance();

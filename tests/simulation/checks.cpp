@@ -17,7 +17,7 @@
 namespace tidemark::simulation {
 namespace {
 
-/// Committed journal records of a partition, with their offsets.
+/// Journal records of a partition that count, with their offsets.
 std::vector<std::pair<std::int64_t, JournalRecord>> journal_of(World& world, int partition) {
   const Log& log = world.broker.log(world.config.kafka.output(OutputTopic::journal), partition);
   std::vector<std::pair<std::int64_t, JournalRecord>> records;
@@ -26,7 +26,7 @@ std::vector<std::pair<std::int64_t, JournalRecord>> journal_of(World& world, int
     std::string why;
     auto record = decode_journal(log.at(at).value, &why);
     if (!record) throw Failure(fmt::format("journal [{}] at {}: {}", partition, at, why));
-    records.emplace_back(at, std::move(*record));
+    if (record->counts_at(at)) records.emplace_back(at, std::move(*record));
   }
   return records;
 }
@@ -76,12 +76,34 @@ InputRecord cause_of(const Entry& entry, bool letter) {
           number_behind(value, R"(,"offset":)")};
 }
 
-/// Outcomes by the input record that they name.
+/// Whether the output came before with the same bytes, as delivery at least once allows; other ones
+/// fail the run.
+class Repeated {
+ public:
+  bool operator()(World& world, OutputTopic kind, const InputRecord& cause, const Entry& entry) {
+    if (world.config.kafka.delivery != Delivery::at_least_once) return false;
+    const auto [before, first] = first_.try_emplace({kind, cause}, &entry);
+    if (first) return false;
+    const Entry& known = *before->second;
+    if (known.key == entry.key && known.value == entry.value && known.headers == entry.headers) {
+      return true;
+    }
+    throw Failure(fmt::format("{} [{}] at {}: an outcome came again with other bytes: {}, {}",
+                              cause.topic, cause.partition, cause.offset, known.value,
+                              entry.value));
+  }
+
+ private:
+  std::map<std::pair<OutputTopic, InputRecord>, const Entry*> first_;
+};
+
+/// Outcomes by the input record that they name, repeats left out.
 std::map<InputRecord, int> outcomes_of(World& world) {
   std::map<InputRecord, int> outcomes;
   const KafkaSettings& kafka = world.config.kafka;
   // By output partition, input topic and key: where the last verdict came from.
   std::map<std::tuple<int, std::string, std::string>, std::int64_t> last;
+  Repeated repeated;
   for (const OutputTopic kind :
        {OutputTopic::verdicts, OutputTopic::dead_letter, OutputTopic::late}) {
     for (int p = 0; p < world.broker.partitions(); ++p) {
@@ -90,6 +112,7 @@ std::map<InputRecord, int> outcomes_of(World& world) {
         const Entry& entry = log.at(at);
         if (entry.state != EntryState::committed) continue;
         const InputRecord cause = cause_of(entry, kind != OutputTopic::verdicts);
+        if (repeated(world, kind, cause, entry)) continue;
         ++outcomes[cause];
         if (kind != OutputTopic::verdicts) continue;
         const auto [before, first] = last.try_emplace({p, cause.topic, entry.key}, cause.offset);

@@ -14,7 +14,8 @@ namespace tidemark::simulation {
 void check_manifest(const std::string& name, std::string_view bytes);
 
 /// Every input record that the group has committed has exactly one outcome, no other has one, and
-/// outcomes of a merchant stand in order.
+/// outcomes of a merchant stand in order; with delivery at least once repeats of the same bytes are
+/// left out of it.
 void check_outcomes(World& world);
 
 /// The states of each partition that are kept can be restored.

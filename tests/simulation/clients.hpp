@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "stream/encode/output.hpp"
 #include "stream/kafka/consumer.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -45,6 +46,15 @@ struct Found {
   Source source = Source::payments;
 };
 std::shared_ptr<RawBatch> copy_entries(const std::vector<Found>& found);
+
+/// An output on its way into a log.
+struct OutputEntry {
+  Place place;
+  Entry entry;
+  std::int64_t expected_offset = -1;  // of a journal record: where it has to come to lie, or -1
+};
+OutputEntry output_entry(const KafkaSettings& settings, const OutputBatch& batch,
+                         const OutputRecord& record);
 
 /// Whether a process other than this member's holds its place in the group. A dead one loses it.
 bool another_instance_lives(const std::string& instance, const std::string& own_member);

@@ -224,6 +224,23 @@ std::int64_t GroupConsumer::committed(Source source, int partition) {
   return committed(partition)[static_cast<std::size_t>(source)];
 }
 
+std::string GroupConsumer::commit(std::span<const InputPosition> positions) {
+  if (positions.empty()) return {};
+  std::map<simulation::Input, std::int64_t> next;
+  for (const InputPosition& p : positions) {
+    if (p.source == Source::control) throw std::logic_error("control has no group offset");
+    next[{p.source, p.partition}] = p.next_offset;
+  }
+  const std::string member = impl_->member;
+  const int generation = impl_->generation;
+  world().scheduler.step("commit-offsets");
+  if (world().strikes(Fault::commit_undone)) return "no answer to offsets";
+  if (world().broker.commit(member, generation, next) != simulation::Answer::done) {
+    return "of another generation";
+  }
+  return world().strikes(Fault::commit_lost) ? "no answer to offsets" : "";
+}
+
 void GroupConsumer::close() {}  // a static member leaves by staying away
 
 }  // namespace tidemark

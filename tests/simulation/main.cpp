@@ -23,6 +23,7 @@ double real_seconds() {
 std::string text_of(const RunOptions& options) {
   std::string text = fmt::format("--seed {}", options.seed);
   if (options.small) text += " --small";
+  if (options.at_least_once) text += " --at-least-once";
   for (const Strike& strike : options.plan) {
     text += fmt::format(" --strike {}:{}", strike.step, name_of(strike.fault));
   }
@@ -73,9 +74,7 @@ class Tally {
 
 /// A small run with one fault at each place where one can strike, then with two: every `stride`th
 /// pair, in an order that spreads them over the run.
-void exhaust(std::uint64_t seed, std::uint64_t stride, Tally& tally) {
-  RunOptions options;
-  options.seed = seed;
+void exhaust(RunOptions options, std::uint64_t stride, Tally& tally) {
   options.small = true;
   std::vector<Strike> firsts;
   options.opportunities = &firsts;
@@ -116,6 +115,8 @@ bool repeat_all(const std::string& file, Tally& tally) {
     for (std::string word; words >> word; any = true) {
       if (word == "--small") {
         options.small = true;
+      } else if (word == "--at-least-once") {
+        options.at_least_once = true;
       } else if (word == "--seed") {
         words >> options.seed;
       } else if (word == "--strike" && words >> word) {
@@ -145,6 +146,7 @@ int main(int argc, char** argv) {
   app.add_option("--count", count, "how many seeds, one after another");
   app.add_option("--minutes", minutes, "go on with more seeds for so long");
   app.add_flag("--small", options.small, "a few payments, and only the faults that are named");
+  app.add_flag("--at-least-once", options.at_least_once, "delivery: at_least_once");
   app.add_option("--strike", strikes, "STEP:FAULT; may be given several times");
   app.add_flag("--every-place", every_place, "a small run with one fault at each possible place");
   app.add_option("--pair-stride", stride, "with it: two faults too, every so many pairs");
@@ -161,7 +163,7 @@ int main(int argc, char** argv) {
     } else {
       for (std::uint64_t n = 0; n < count || tally.seconds() < 60 * minutes; ++n) {
         if (every_place) {
-          exhaust(options.seed, stride, tally);
+          exhaust(options, stride, tally);
         } else {
           tally.add(options);
         }

@@ -23,7 +23,8 @@ constexpr std::int64_t nap_us = 60'000;     // less than a session
 constexpr std::int64_t sleep_us = 900'000;  // more than a session and a transaction
 constexpr std::uint64_t healed_steps_max = 400'000;
 
-Config make_config(Random& random, bool small) {
+Config make_config(Random& random, const RunOptions& options) {
+  const bool small = options.small;
   Config config;
   config.file = "simulation";
   config.features_spec = TIDEMARK_SOURCE_DIR "/tests/simulation/features.yaml";
@@ -54,6 +55,7 @@ Config make_config(Random& random, bool small) {
         std::string(tidemark::name_of(static_cast<OutputTopic>(t))) + ".v1";
   }
   if (!small && random.chance(0.1)) config.checkpoint_directory.clear();
+  if (options.at_least_once) config.kafka.delivery = Delivery::at_least_once;
   return config;
 }
 
@@ -70,7 +72,7 @@ class Run {
       : options_(options),
         choices_(options.seed * 2 + 1),
         partitions_(options.small ? 2 : static_cast<int>(1 + choices_.below(3))),
-        world_(options.seed, make_config(choices_, options.small), partitions_) {
+        world_(options.seed, make_config(choices_, options), partitions_) {
     const int instances = options.small ? 2 : static_cast<int>(1 + choices_.below(3));
     for (int i = 0; i < instances; ++i) slots_.push_back({fmt::format("tidemark-{}", i), {}, 0});
     const int events = options.small ? 14 : static_cast<int>(20 + choices_.below(240));

@@ -15,6 +15,7 @@ struct RunOptions {
   std::uint64_t seed = 0;
   /// A small run in which nothing but `plan` goes wrong: two instances, a few payments.
   bool small = false;
+  bool at_least_once = false;  // the delivery
   std::vector<Strike> plan;
   std::vector<Strike>* opportunities = nullptr;
   bool trace = false;  // all steps on stderr

@@ -7,6 +7,7 @@
 
 #include "kernels/base/crash_point.hpp"
 #include "kernels/base/failure.hpp"
+#include "stream/kafka/acknowledged.hpp"
 #include "stream/kafka/partitioner.hpp"
 #include "tests/simulation/clients.hpp"
 
@@ -14,9 +15,36 @@ namespace tidemark {
 
 using simulation::Answer;
 using simulation::Broker;
-using simulation::Entry;
 using simulation::Fault;
 using simulation::world;
+
+namespace simulation {
+
+OutputEntry output_entry(const KafkaSettings& settings, const OutputBatch& batch,
+                         const OutputRecord& record) {
+  const std::string& topic = settings.output(record.topic);
+  if (topic.empty()) throw std::logic_error("no topic is configured for an output");
+  Entry entry;
+  entry.key = batch.key(record);
+  entry.value = batch.value(record);
+  entry.null_key = record.null_key;
+  entry.null_value = record.null_value;
+  entry.time_ms = world().now_ms();
+  if (record.letter >= 0) {
+    const LetterHeaders& letter = batch.letters[static_cast<std::size_t>(record.letter)];
+    entry.headers = {{"error", letter.error},
+                     {"message", letter.message},
+                     {"topic", settings.input(letter.source)},
+                     {"partition", std::to_string(letter.partition)},
+                     {"offset", std::to_string(letter.offset)}};
+  }
+  const int partition = record.partition != any_partition
+                            ? record.partition
+                            : partition_of(entry.key, world().broker.partitions());
+  return {{topic, partition}, std::move(entry), record.expected_offset};
+}
+
+}  // namespace simulation
 
 struct TransactionalSink::Impl {
   explicit Impl(const KafkaSettings& given) : settings(given) {}
@@ -38,26 +66,9 @@ struct TransactionalSink::Impl {
   }
 
   void add(const OutputBatch& batch, const OutputRecord& record) {
-    const std::string& topic = settings.output(record.topic);
-    if (topic.empty()) throw std::logic_error("no topic is configured for an output");
-    Entry entry;
-    entry.key = batch.key(record);
-    entry.value = batch.value(record);
-    entry.null_key = record.null_key;
-    entry.null_value = record.null_value;
-    entry.time_ms = world().now_ms();
-    if (record.letter >= 0) {
-      const LetterHeaders& letter = batch.letters[static_cast<std::size_t>(record.letter)];
-      entry.headers = {{"error", letter.error},
-                       {"message", letter.message},
-                       {"topic", settings.input(letter.source)},
-                       {"partition", std::to_string(letter.partition)},
-                       {"offset", std::to_string(letter.offset)}};
-    }
-    const int partition = record.partition != any_partition
-                              ? record.partition
-                              : partition_of(entry.key, world().broker.partitions());
-    if (world().broker.produce(id(), epoch, {topic, partition}, std::move(entry)) != Answer::done) {
+    simulation::OutputEntry output = simulation::output_entry(settings, batch, record);
+    if (world().broker.produce(id(), epoch, output.place, std::move(output.entry)) !=
+        Answer::done) {
       failed = "its records are refused";
     }
     ++records;
@@ -175,6 +186,9 @@ Sink::Counters TransactionalSink::counters() const {
 }
 
 std::unique_ptr<Sink> make_sink(const KafkaSettings& settings) {
+  if (settings.delivery == Delivery::at_least_once) {
+    return std::make_unique<AcknowledgedSink>(settings);
+  }
   return std::make_unique<TransactionalSink>(settings);
 }
 
