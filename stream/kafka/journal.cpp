@@ -69,6 +69,18 @@ std::string to_json(const JournalRecord& record) {
   return out;
 }
 
+std::optional<JournalRecord> journal_record(const RawRecord& raw, const std::string& topic) {
+  std::string why;
+  auto record = decode_journal(raw.value, &why);
+  if (record && record->partition != raw.partition) why = "written for another partition";
+  if (!record || !why.empty()) {
+    throw RunError(fmt::format("{} [{}] at offset {}: not a journal record: {}", topic,
+                               raw.partition, raw.offset, why));
+  }
+  if (!record->counts_at(raw.offset)) return std::nullopt;
+  return record;
+}
+
 std::int64_t read_journal(
     ReaderClient& client, const std::string& topic, int partition, std::int64_t from,
     const std::function<void(const JournalRecord&, std::int64_t offset)>& take) {
@@ -81,14 +93,8 @@ std::int64_t read_journal(
   while (!reader.done()) {
     const auto batch = reader.read(read_records, read_timeout_ms);
     for (const RawRecord& raw : batch->records) {
-      std::string why;
-      const auto record = decode_journal(raw.value, &why);
-      if (record && record->partition != partition) why = "written for another partition";
-      if (!record || !why.empty()) {
-        throw RunError(fmt::format("{} [{}] at offset {}: not a journal record: {}", topic,
-                                   partition, raw.offset, why));
-      }
-      if (record->counts_at(raw.offset)) take(*record, raw.offset);
+      const auto record = journal_record(raw, topic);
+      if (record) take(*record, raw.offset);
     }
   }
   return range.until;

@@ -89,6 +89,10 @@ std::optional<JournalRecord> decode_journal(std::string_view bytes, std::string*
 /// One line of JSON for people and scripts; state_hash as 16 hex digits.
 std::string to_json(const JournalRecord& record);
 
+/// What lies there in the journal; nothing for a record that counts for nobody. Throws RunError for
+/// one that does not decode or was written for another partition.
+std::optional<JournalRecord> journal_record(const RawRecord& raw, const std::string& topic);
+
 /// All records of a partition's journal that count, in order, one at a time, up to what was
 /// written at the call; transactions under way are waited for. `from` is an offset or
 /// log_beginning. Gives where it ended. Throws RunError for a record that does not decode, and when

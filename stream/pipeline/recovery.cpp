@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iterator>
 #include <optional>
@@ -20,77 +19,7 @@ namespace {
 
 constexpr std::size_t read_records_max = 10'000;
 constexpr int read_timeout_ms = 5;  // a read waits this long for a full batch
-constexpr auto stall_limit = std::chrono::seconds(60);
 constexpr auto progress_interval = std::chrono::seconds(5);
-
-/// Feeds recorded runs of one partition's sources to the lane.
-class RecordedFeed {
- public:
-  RecordedFeed(const Config& config, Intake& intake, ReaderClient& client, int partition)
-      : config_(config), intake_(intake), client_(client), partition_(partition) {}
-
-  /// Makes rows of `source` below `next_offset` available to the merge; at least one.
-  void fill(Lane& lane, Source source, std::int64_t first, std::int64_t next_offset) {
-    auto& reader = readers_[static_cast<std::size_t>(source)];
-    const std::string& topic = config_.kafka.input(source);
-    const int partition = source == Source::control ? control_partition : partition_;
-    if (!reader) reader.emplace(client_, ReadRange{topic, partition, first, log_follow, source});
-    auto give_up = std::chrono::steady_clock::now() + stall_limit;
-    while (lane.merge.queued(source) == 0) {
-      const auto raw = reader->read(read_records_max, read_timeout_ms);
-      if (!raw->records.empty()) {
-        // Rows beyond the recorded end stay queued and are dropped with the reader: see finish().
-        lane.merge.push(source, intake_.parse(raw, 0, raw->records.size()), MonotonicTime());
-        return;
-      }
-      if (std::chrono::steady_clock::now() > give_up) {
-        // A log that goes on is only slow to come: its brokers were away.
-        if (client_.bounds(topic, partition).stable_end > reader->position()) {
-          give_up = std::chrono::steady_clock::now() + stall_limit;
-          continue;
-        }
-        throw RunError(fmt::format(
-            "recovery of partition {}: {} has no record below offset {} that the journal names; "
-            "was the topic truncated or recreated?",
-            partition_, topic, next_offset));
-      }
-    }
-  }
-
- private:
-  const Config& config_;
-  Intake& intake_;
-  ReaderClient& client_;
-  int partition_;
-  std::array<std::optional<PlainReader>, source_count> readers_;
-};
-
-/// Repeats one transaction and checks that the same ticks fell and the same outcomes came.
-void repeat_one(Engine& engine, Lane& lane, RecordedFeed& feed, const JournalRecord& record,
-                const EngineOutput& out) {
-  lane.journal = {};
-  lane.journal_rows = 0;
-  std::array<std::int64_t, source_count> at{};
-  for (std::size_t s = 0; s < source_count; ++s) at[s] = record.ranges[s].first;
-  for (const JournalRun& run : record.runs) {
-    std::size_t left = run.count;
-    while (left > 0) {
-      if (lane.merge.queued(run.source) == 0) {
-        feed.fill(lane, run.source, at[static_cast<std::size_t>(run.source)], run.next_offset);
-      }
-      left -= engine.step_recorded(lane, run.source, left, out);
-    }
-    at[static_cast<std::size_t>(run.source)] = run.next_offset;
-  }
-  if (lane.journal.ranges == record.ranges && lane.journal.ticks == record.ticks &&
-      lane.journal.counts == record.counts) {
-    return;
-  }
-  throw Diverged(fmt::format(
-      "recovery of partition {}: replaying the log gives other outcomes than the journal holds "
-      "(journal {}, replay {}); the inputs or the settings of capacity changed since",
-      lane.partition(), to_json(record), to_json(lane.journal)));
-}
 
 /// Says every few seconds how far it is, how fast, and how long it will take.
 class Progress {
@@ -121,25 +50,6 @@ class Progress {
   std::chrono::steady_clock::time_point began_, due_;
   std::uint64_t total_ = 0;
 };
-
-/// Whether a state that stands at `next` has the record in it.
-bool is_contained(const JournalRecord& record, const SourceOffsets& next) {
-  for (std::size_t s = 0; s < source_count; ++s) {
-    if (record.ranges[s].present && record.ranges[s].next > next[s]) return false;
-  }
-  return true;
-}
-
-/// Of a record that is not contained: a state holds all of a transaction or nothing.
-void check_not_torn(const JournalRecord& record, const SourceOffsets& next) {
-  for (std::size_t s = 0; s < source_count; ++s) {
-    if (!record.ranges[s].present || record.ranges[s].next > next[s]) continue;
-    throw RunError(fmt::format(
-        "recovery of partition {}: the checkpoint stands in the middle of the transaction {}; the "
-        "checkpoint belongs to another journal",
-        record.partition, to_json(record)));
-  }
-}
 
 /// Which transactions of a log go out once more: those that the committed offsets do not contain.
 /// One with control events alone has no committed offset; what follows it tells.
@@ -204,61 +114,25 @@ void look_at_journal(ReaderClient& client, ReadRange range, const Take& take) {
 
 }  // namespace
 
-Recovered LogRepeater::repeat(int partition, std::optional<RestoredLane> from,
-                              const SourceOffsets* goal) {
-  const std::string& topic = config.kafka.output(OutputTopic::journal);
-  Recovered result;
-  result.next.fill(offset_none);
-  std::int64_t journal_from = log_beginning;
-  if (from) {
-    result.lane = std::move(from->lane);
-    result.next = from->manifest.next;
-    journal_from = from->manifest.journal_next;
-    result.checkpoint = std::move(from->manifest);
-  } else {
-    result.lane = releases.engine().make_lane(partition);
-    const std::int64_t begin = client.bounds(topic, partition).begin;
-    if (begin > 0) {
-      throw RunError(fmt::format(
-          "recovery of partition {}: {} begins at offset {}, what was before is deleted, and there "
-          "is no checkpoint to begin from; keep the inputs and the journal longer than checkpoints "
-          "take to be made",
-          partition, topic, begin));
-    }
-  }
-  Lane& lane = *result.lane;
-  RecordedFeed feed(config, intake, client, partition);
-  Progress progress(partition, result.next, goal);
-  std::uint64_t expected_hash = 0;
+Recovered LogRepeater::repeat(Recovered from, const SourceOffsets* goal) {
+  const std::string& topic = tools.config.kafka.output(OutputTopic::journal);
+  const int partition = from.lane->partition();
+  Progress progress(partition, from.next, goal);
   Republished republished(out, published);
-  result.journal_end = read_journal(client, topic, partition, journal_from,
-                                    [&](const JournalRecord& record, std::int64_t offset) {
-                                      if (is_contained(record, result.next)) return;
-                                      check_not_torn(record, result.next);
-                                      repeat_one(releases.engine_of(record.release, partition),
-                                                 lane, feed, record, republished.output_of(record));
-                                      if (after) after(record, offset, lane);
-                                      for (std::size_t s = 0; s < source_count; ++s) {
-                                        if (record.ranges[s].present)
-                                          result.next[s] = record.ranges[s].next;
-                                      }
-                                      expected_hash = record.state_hash;
-                                      ++result.transactions;
-                                      crash_point("repeated");
-                                      result.rows += record.counts.consumed();
-                                      progress.report(result.rows);
-                                    });
+  const std::int64_t begin = from.journal_end;
+  LaneRepeater lane(tools, std::move(from));
+  const auto take = [&](const JournalRecord& record, std::int64_t offset) {
+    if (lane.has(record)) return;
+    lane.repeat(record, offset, republished.output_of(record));
+    if (after) after(record, offset, *lane.reached().lane);
+    crash_point("repeated");
+    progress.report(lane.reached().rows);
+  };
+  const std::int64_t journal_end = read_journal(tools.client, topic, partition, begin, take);
   republished.release();
-  if (result.transactions > 0 && lane.state_hash() != expected_hash) {
-    throw Diverged(fmt::format(
-        "recovery of partition {}: the repeated state has hash {:016x}, the journal says "
-        "{:016x}; the inputs or the settings of capacity changed since",
-        partition, lane.state_hash(), expected_hash));
-  }
-  lane.journal = {};
-  lane.journal_rows = 0;
-  lane.merge.forget();
-  return result;
+  Recovered recovered = lane.take();
+  recovered.journal_end = journal_end;
+  return recovered;
 }
 
 std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
@@ -293,6 +167,18 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
       "its state has hash {:016x}, the journal has {:016x} where it stands: it is of "
       "another journal",
       manifest.state_hash, place->state_hash);
+}
+
+std::optional<RestoredLane> restore_of_journal(const RepeatTools& tools,
+                                               const CheckpointStore& store, int partition,
+                                               const SourceOffsets& committed, ThreadPool& pool) {
+  const auto foreign = [&](const CheckpointManifest& manifest) {
+    return foreign_to_journal(manifest, tools.client,
+                              tools.config.kafka.output(OutputTopic::journal));
+  };
+  const auto make_lane = [&] { return tools.releases.engine().make_lane(partition); };
+  return restore_newest(store, {tools.config, *tools.releases.current().plan, committed, foreign},
+                        partition, make_lane, pool);
 }
 
 std::int64_t journal_behind(const SourceOffsets& next, int partition, ReaderClient& client,

@@ -5,52 +5,28 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <optional>
+#include <string>
 
-#include "kernels/base/failure.hpp"
-#include "stream/kafka/consumer.hpp"
-#include "stream/kafka/reader.hpp"
-#include "stream/pipeline/intake.hpp"
-#include "stream/pipeline/release_set.hpp"
-#include "stream/pipeline/restore.hpp"
+#include "stream/pipeline/lane_repeater.hpp"
 
 namespace tidemark {
-
-/// Replaying gives something else than the journal says.
-class Diverged : public RunError {
- public:
-  using RunError::RunError;
-};
 
 /// Called behind each transaction that was repeated: its record, where that stands, and the lane.
 using AfterTransaction = std::function<void(const JournalRecord&, std::int64_t offset, Lane&)>;
 
-struct Recovered {
-  std::unique_ptr<Lane> lane;
-  SourceOffsets next{};            // where each source goes on; offset_none: at the log's beginning
-  std::uint64_t transactions = 0;  // journal records repeated
-  std::uint64_t rows = 0;
-  std::optional<CheckpointManifest> checkpoint;  // where it began
-  std::int64_t journal_end = 0;                  // where the journal was read to
-};
-
-/// With what a log is repeated.
+/// Repeats what the journal holds behind a lane.
 struct LogRepeater {
-  const Config& config;
-  ReleaseSet& releases;
-  Intake& intake;
-  ReaderClient& client;
+  RepeatTools tools;
   EngineOutput out;
   AfterTransaction after;  // may be empty
   /// Transactions that these offsets contain are repeated without output; null: none is.
   const SourceOffsets* published = nullptr;
 
-  /// Repeats everything that the partition's journal holds, or what it holds behind `from`. `goal`
-  /// is where the inputs are known to end, for the remaining time that it logs. Throws RunError
-  /// when journal and log do not fit together or no longer reach back far enough, and Diverged when
-  /// a transaction gives other outcomes or the last one another state hash.
-  Recovered repeat(int partition, std::optional<RestoredLane> from, const SourceOffsets* goal);
+  /// Repeats all that the partition's journal holds behind `from`. `goal` is where the inputs are
+  /// known to end, for the remaining time that it logs. Throws RunError when journal and log do not
+  /// fit together or no longer reach back far enough, and Diverged when a transaction gives other
+  /// outcomes or the last one another state hash.
+  Recovered repeat(Recovered from, const SourceOffsets* goal);
 };
 
 /// Where a checkpoint stands in its journal: the last record that its state contains.
@@ -68,6 +44,12 @@ std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
 /// hash, as far as the journal still has that record.
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal);
+
+/// The newest checkpoint of a partition that is of its journal and not ahead of `committed`;
+/// nothing where there is none.
+std::optional<RestoredLane> restore_of_journal(const RepeatTools& tools,
+                                               const CheckpointStore& store, int partition,
+                                               const SourceOffsets& committed, ThreadPool& pool);
 
 /// Where the journal goes on behind a state that stands at `next`: at its first record that is not
 /// in the state, or at its end. Another owner of the partition may have gone on with it meanwhile.

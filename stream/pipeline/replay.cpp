@@ -158,16 +158,16 @@ ReplaySummary replay_topics(const Config& config, const ReplayOptions& options) 
   }
   Run run(config, options, Provenance::kafka_topics, topics.partitions);
   ReaderClient client(config.kafka);
-  LogRepeater log{config,     run.releases,
-                  run.intake, client,
-                  run.out,    [&run](const JournalRecord&, std::int64_t, Lane&) { run.flush(); }};
+  const RepeatTools tools{config, run.releases, run.intake, client};
+  LogRepeater log{tools, run.out,
+                  [&run](const JournalRecord&, std::int64_t, Lane&) { run.flush(); }};
   const auto start = std::chrono::steady_clock::now();
   for (const int partition : partitions) {
     if (partition < 0 || partition >= topics.partitions) {
       throw UsageError(fmt::format("--partition {}: the topics have partitions 0 to {}", partition,
                                    topics.partitions - 1));
     }
-    const Recovered repeated = log.repeat(partition, std::nullopt, nullptr);
+    const Recovered repeated = log.repeat(begin_lane(tools, partition, std::nullopt), nullptr);
     run.take(*repeated.lane);
   }
   return run.finish(options.out, start);

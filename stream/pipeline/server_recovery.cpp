@@ -44,19 +44,15 @@ Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
     if (stop_) throw Interrupted{};
     if (!records_.empty()) hand_over();
   };
-  std::optional<RestoredLane> from;
-  if (checkpoints_) {
-    const auto foreign = [this](const CheckpointManifest& manifest) {
-      return foreign_to_journal(manifest, *readers_, config_.kafka.output(OutputTopic::journal));
-    };
-    from = restore_newest(
-        checkpoints_->store(), {config_, *releases_.current().plan, committed, foreign}, partition,
-        [&] { return releases_.engine().make_lane(partition); }, pool_);
-  }
   EngineOutput again;  // what a crash cut off outside a transaction is published once more
   if (config_.kafka.delivery == Delivery::at_least_once) again.records = &records_;
-  LogRepeater log{config_, releases_, intake_, *readers_, again, after, &committed};
-  Recovered recovered = log.repeat(partition, std::move(from), &committed);
+  const RepeatTools tools{config_, releases_, intake_, *readers_};
+  LogRepeater log{tools, again, after, &committed};
+  std::optional<RestoredLane> from;
+  if (checkpoints_) {
+    from = restore_of_journal(tools, checkpoints_->store(), partition, committed, pool_);
+  }
+  Recovered recovered = log.repeat(begin_lane(tools, partition, std::move(from)), &committed);
   check_reaches(config_, recovered, partition, committed);
   return recovered;
 }

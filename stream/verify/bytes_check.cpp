@@ -170,8 +170,9 @@ void check_bytes(const Config& config, const TopicShapes& shapes, bool at_checkp
       const auto compare = [&](const JournalRecord& record, std::int64_t at, Lane& lane) {
         check.transaction(record, at, lane, records);
       };
-      LogRepeater log{config, releases, intake, replays, out, compare};
-      log.repeat(report.partition, std::move(from), nullptr);
+      const RepeatTools tools{config, releases, intake, replays};
+      LogRepeater log{tools, out, compare};
+      log.repeat(begin_lane(tools, report.partition, std::move(from)), nullptr);
       check.finish();
     } catch (const Diverged& diverged) {
       report.violations.add(Violation::journal_not_given, diverged.what());
