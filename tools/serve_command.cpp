@@ -26,6 +26,12 @@ extern "C" void on_stop_signal(int) {
   if (stop_requested.exchange(true)) std::_Exit(EXIT_FAILURE);
 }
 
+std::atomic<bool> takeover_requested{false};
+
+extern "C" void on_takeover_signal(int) {
+  takeover_requested = true;
+}
+
 /// Ends the process where a clean stop takes too long: with the broker gone, calls that would end a
 /// transaction wait for it without end.
 class StopLimit {
@@ -76,9 +82,11 @@ void add_serve_command(CLI::App& app) {
     const Config config = options->load();
     std::signal(SIGTERM, on_stop_signal);
     std::signal(SIGINT, on_stop_signal);
+    std::signal(SIGUSR1, on_takeover_signal);
     StopLimit limit(std::chrono::seconds(config.kafka.connect_timeout_s));
     ServeHooks hooks;
     hooks.ready = [] { spdlog::info("ready"); };
+    hooks.take_over = [] { return takeover_requested.load(); };
     hooks.settled = [&limit] { limit.settled(); };
     const SourceCounts counts = serve(config, stop_requested, hooks);
     spdlog::info("stopped: everything decided was committed");

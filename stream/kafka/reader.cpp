@@ -300,5 +300,12 @@ bool PlainReader::caught_up() const {
 std::int64_t PlainReader::position() const {
   return impl_->position;
 }
+std::int64_t PlainReader::known_end() const {
+  if (impl_->handle == nullptr) return impl_->position;
+  std::int64_t begin = 0, end = RD_KAFKA_OFFSET_INVALID;
+  rd_kafka_get_watermark_offsets(impl_->client->client.get(), impl_->range.topic.c_str(),
+                                 impl_->range.partition, &begin, &end);
+  return std::max(end, impl_->position);
+}
 
 }  // namespace tidemark

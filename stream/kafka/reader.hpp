@@ -80,6 +80,9 @@ class PlainReader {
   bool caught_up() const;
   /// Where the next record will be: one past the last returned, or past the markers at the end.
   std::int64_t position() const;
+  /// One past the last record that the last answer of the broker knew of, open transactions
+  /// included; asks nobody.
+  std::int64_t known_end() const;
 
  private:
   struct Impl;

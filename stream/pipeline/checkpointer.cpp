@@ -37,6 +37,7 @@ void Checkpointer::open(Lane& lane, std::optional<CheckpointManifest> restored) 
   course.whole = !restored && lane.table.dedup_events() != 0;
   course.generation =
       last_generation(*store_, checkpoint_folder(config_.kafka.group_id, lane.partition()));
+  if (!restored) lane.forget_snapshots();
   lane.table.list_accepted_ids();
   writer_.open(lane.partition(), std::move(restored));
 }

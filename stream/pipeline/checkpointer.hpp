@@ -29,7 +29,7 @@ class Checkpointer {
                std::unique_ptr<CheckpointStore> store);
 
   const CheckpointStore& store() const { return *store_; }
-  /// A lane begins to serve: from `restored`, or from the log alone.
+  /// A lane begins to serve: from `restored`, or with all of its state in no checkpoint yet.
   void open(Lane& lane, std::optional<CheckpointManifest> restored);
   /// Before the last ones of a partition that is given up.
   void leave(int partition) { writer_.leave(partition); }

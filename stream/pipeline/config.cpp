@@ -197,6 +197,13 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
     checkpoint.fail("topic", "checkpoint.directory is given too; checkpoints have one store");
   }
   checkpoint.done();
+  YamlMap standby = root.map("standby");
+  config.standby_bytes_max =
+      static_cast<std::size_t>(standby.integer("memory_mb_max", 0, 0, 16'000'000)) << 20;
+  if (config.standby_bytes_max > 0 && config.kafka.delivery == Delivery::at_least_once) {
+    standby.fail("memory_mb_max", "a standby goes with delivery: exactly_once");
+  }
+  standby.done();
   YamlMap http = root.map("http");
   config.http_host = http.text("host", "127.0.0.1");
   config.http_port = static_cast<int>(http.integer("port", 0, 0, 65'535));

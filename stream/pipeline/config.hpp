@@ -45,6 +45,8 @@ struct Config {
   int http_port = 0;        // 0 = no listener
   std::string http_host;
 
+  std::size_t standby_bytes_max = 0;  // of states that are followed; 0 = no standby
+
   KafkaSettings kafka;
 };
 

@@ -86,6 +86,28 @@ struct Observer::Impl {
           .Help("Largest difference found there, relative to the score where that is above 1")
           .Register(registry)
           .Add({});
+  prometheus::Gauge& standby_lanes = prometheus::BuildGauge()
+                                         .Name("tidemark_standby_lanes")
+                                         .Help("Partitions of others whose state is kept here")
+                                         .Register(registry)
+                                         .Add({});
+  prometheus::Gauge& standby_bytes = prometheus::BuildGauge()
+                                         .Name("tidemark_standby_bytes")
+                                         .Help("What standby.memory_mb_max is compared with")
+                                         .Register(registry)
+                                         .Add({});
+  prometheus::Family<prometheus::Gauge>& standby_lag =
+      prometheus::BuildGauge()
+          .Name("tidemark_standby_lag_transactions")
+          .Help("Transactions in the journal that the standby has not repeated, by partition")
+          .Register(registry);
+  std::map<int, prometheus::Gauge*> standby_lags;  // of those that are followed
+  prometheus::Counter& standby_given_up =
+      prometheus::BuildCounter()
+          .Name("tidemark_standby_given_up_total")
+          .Help("Lanes that the standby gave up; the log says why")
+          .Register(registry)
+          .Add({});
   prometheus::Gauge& outage_seconds = prometheus::BuildGauge()
                                           .Name("tidemark_kafka_outage_seconds")
                                           .Help("How long no broker has answered, 0 while they do")
@@ -160,6 +182,27 @@ void Observer::observe_checkpoint(int partition, const CheckpointWriter::Status&
 
 void Observer::observe_log_left(int partition, double share) {
   impl_->log_left.Add({{"partition", std::to_string(partition)}}).Set(share);
+}
+
+void Observer::observe_standby(const std::map<int, Standby::Status>& lanes,
+                               std::uint64_t given_up) {
+  std::size_t bytes = 0;
+  for (const auto& [partition, status] : lanes) {
+    prometheus::Gauge*& lag = impl_->standby_lags[partition];
+    if (lag == nullptr) {
+      lag = &impl_->standby_lag.Add({{"partition", std::to_string(partition)}});
+    }
+    lag->Set(static_cast<double>(status.lag_transactions));
+    bytes += status.bytes;
+  }
+  std::erase_if(impl_->standby_lags, [&](const auto& entry) {
+    if (lanes.count(entry.first) != 0) return false;
+    impl_->standby_lag.Remove(entry.second);
+    return true;
+  });
+  impl_->standby_lanes.Set(static_cast<double>(lanes.size()));
+  impl_->standby_bytes.Set(static_cast<double>(bytes));
+  Impl::raise_to(impl_->standby_given_up, static_cast<double>(given_up));
 }
 
 void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,

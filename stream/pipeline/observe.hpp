@@ -13,6 +13,7 @@
 #include "stream/kafka/sink.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/pipeline/lane.hpp"
+#include "stream/pipeline/standby.hpp"
 
 namespace tidemark {
 
@@ -29,6 +30,8 @@ class Observer {
   void set_ready(bool ready);
   /// After each transaction; a partition that is given up keeps its last values.
   void observe_checkpoint(int partition, const CheckpointWriter::Status& status);
+  /// The lanes that are followed, about once a second.
+  void observe_standby(const std::map<int, Standby::Status>& lanes, std::uint64_t given_up);
   /// The least share of a topic's log that lies before the partition's checkpoint; at 0 a restart
   /// finds what it needs deleted. Any thread.
   void observe_log_left(int partition, double share);

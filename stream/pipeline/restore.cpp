@@ -130,17 +130,21 @@ std::string unfit(const CheckpointManifest& manifest, const Config& config, cons
   return {};
 }
 
+std::uint64_t ids_in(const CheckpointManifest& manifest) {
+  std::uint64_t ids = 0;
+  for (const ChunkRef& chunk : manifest.chunks) {
+    if (chunk.kind == ChunkKind::ids) ids += chunk.entries;
+  }
+  return ids;
+}
+
 std::unique_ptr<Lane> restore_lane(const CheckpointStore& store, const std::string& folder,
                                    const CheckpointManifest& manifest,
                                    const std::function<std::unique_ptr<Lane>()>& make_lane,
                                    ThreadPool& pool) {
   std::unique_ptr<Lane> lane = make_lane();
   try {
-    std::uint64_t ids = 0;
-    for (const ChunkRef& chunk : manifest.chunks) {
-      if (chunk.kind == ChunkKind::ids) ids += chunk.entries;
-    }
-    lane->begin_restore(manifest.merchants, ids);
+    lane->begin_restore(manifest.merchants, ids_in(manifest));
     LaneFiller fill(store, folder, *lane, pool, manifest.merchants);
     fill.merchants(manifest.chunks);
     lane->table.list_accepted_ids();

@@ -14,6 +14,8 @@ SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const Se
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
   Server server(config, topics.partitions, stop);
+  const bool waits = config.standby_bytes_max > 0 && config.kafka.assignment == Assignment::manual;
+  if (waits && !server.stand_by(hooks.take_over)) return server.counts();
   server.start();
   bool announced = false;
   try {

@@ -18,6 +18,7 @@ struct ServeHooks {
   std::function<void(std::uint64_t rows)> taken;   // rows read so far, each round
   std::function<void(std::uint64_t rows)> handed;  // rows handed to commits so far, each round
   std::function<void()> settled;                   // the last commit is done, before leaving
+  std::function<bool()> take_over;                 // a standby of an ordinal asks, again and again
 };
 
 /// Runs until `stop` is set: then what was read is finished, committed, and the call returns.

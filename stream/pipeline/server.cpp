@@ -56,18 +56,6 @@ void add_positions(const JournalRecord& journal, const SourceOffsets& before,
   positions.push_back({first, journal.partition, std::max<std::int64_t>(next, 0)});
 }
 
-/// Of a manual assignment. Throws UsageError where there is none for this instance.
-std::vector<int> own_partitions(const KafkaSettings& kafka, int partitions) {
-  if (kafka.instances > partitions) {
-    throw UsageError(
-        fmt::format("kafka.instances: {} are more than the {} partitions of the inputs",
-                    kafka.instances, partitions));
-  }
-  std::vector<int> own;
-  for (int p = kafka.ordinal; p < partitions; p += kafka.instances) own.push_back(p);
-  return own;
-}
-
 /// As text, where there is one: "payments.v1 [3] at offset 12: bad_amount: amount: expected ..."
 std::string last_dead_letter(const std::vector<OutputBatch>& batches, const KafkaSettings& kafka) {
   for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
@@ -96,13 +84,27 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       observer_(config, releases_.current().release.fingerprint,
                 [this] { return pulse_.silent_s(); }),
       sink_(make_sink(kafka_)),
-      consumer_(kafka_) {}
+      consumer_(kafka_) {
+  if (config.standby_bytes_max > 0) standby_ = std::make_unique<Standby>(config, partitions);
+}
 
 Server::~Server() = default;
 
+/// Of a manual assignment. Throws UsageError where there is none for this instance.
+std::vector<int> Server::own_partitions() const {
+  if (kafka_.instances > partitions_) {
+    throw UsageError(
+        fmt::format("kafka.instances: {} are more than the {} partitions of the inputs",
+                    kafka_.instances, partitions_));
+  }
+  std::vector<int> own;
+  for (int p = kafka_.ordinal; p < partitions_; p += kafka_.instances) own.push_back(p);
+  return own;
+}
+
 void Server::start() {
   const bool by_hand = kafka_.assignment == Assignment::manual;
-  const std::vector<int> own = by_hand ? own_partitions(kafka_, partitions_) : std::vector<int>();
+  const std::vector<int> own = by_hand ? own_partitions() : std::vector<int>();
   sink_->init();  // before the group: it settles what a dead predecessor left open
   readers_ = std::make_unique<ReaderClient>(kafka_);
   if (!config_.kafka.input(Source::control).empty()) {
@@ -139,6 +141,7 @@ void Server::round() {
   for (const auto& [partition, lane] : lanes_) {
     if (checkpoints_) checkpoints_->advance(*lane);
   }
+  observe_standby();
 }
 
 void Server::take_in(const GroupConsumer::Polled& polled) {

@@ -16,6 +16,7 @@
 #include "stream/pipeline/intake.hpp"
 #include "stream/pipeline/observe.hpp"
 #include "stream/pipeline/recovery.hpp"
+#include "stream/pipeline/standby.hpp"
 
 namespace tidemark {
 
@@ -28,6 +29,9 @@ class Server {
   Server(const Config& config, int partitions, const std::atomic<bool>& stop);
   ~Server();
 
+  /// Follows the partitions of a manual assignment without having them, until `take_over` says that
+  /// it is time to start(). False when the program was asked to stop before.
+  bool stand_by(const std::function<bool()>& take_over);
   /// Joins the group. Call once.
   void start();
   /// One round: poll, take in, score what may go, commit when it is time.
@@ -58,6 +62,13 @@ class Server {
   SourceOffsets committed_of(int partition);
   Recovered repeat_log(int partition, const SourceOffsets& committed);
   void drop_lane(int partition);
+  std::vector<int> own_partitions() const;
+  void follow_others();
+  std::optional<Recovered> repeat_warm(LogRepeater& log, int partition,
+                                       const SourceOffsets& committed);
+  std::optional<Recovered> take_warm(int partition);
+  void keep_warm(int partition);
+  void observe_standby();
   std::function<void()> begin_checkpoints();
   std::optional<Checkpointer::Begun> begin_checkpoint(Lane& lane, bool at_once);
   void settle_checkpoint(const Checkpointer::Begun& begun);
@@ -93,6 +104,8 @@ class Server {
   std::uint64_t rows_taken_ = 0, rows_handed_ = 0;
   bool release_published_ = false;
   bool recovered_once_ = false;
+  MonotonicTime standby_seen_{};  // for metrics
+  std::unique_ptr<Standby> standby_;
 };
 
 }  // namespace tidemark

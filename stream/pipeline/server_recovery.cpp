@@ -34,6 +34,7 @@ void Server::take_assignment(const std::vector<int>& partitions) {
   // Commits on their way must land first: recovery starts from what is committed.
   if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
+  follow_others();
   crash_point("assigned");
   recovered_once_ = true;
   observer_.set_ready(true);
@@ -48,6 +49,7 @@ Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
   if (config_.kafka.delivery == Delivery::at_least_once) again.records = &records_;
   const RepeatTools tools{config_, releases_, intake_, *readers_};
   LogRepeater log{tools, again, after, &committed};
+  if (auto warm = repeat_warm(log, partition, committed)) return std::move(*warm);
   std::optional<RestoredLane> from;
   if (checkpoints_) {
     from = restore_of_journal(tools, checkpoints_->store(), partition, committed, pool_);
@@ -143,7 +145,10 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
   const bool committed = committer_->settle();
   if (committed) last_checkpoints(polled.revoked);
   crash_point("revoked");
-  for (const int partition : polled.revoked) drop_lane(partition);
+  for (const int partition : polled.revoked) {
+    if (committed) keep_warm(partition);
+    drop_lane(partition);
+  }
   consumer_.unassign(polled.revoked);
   if (!committed) rebuild(committer_->abort_reason());
   observer_.set_ready(!lanes_.empty());

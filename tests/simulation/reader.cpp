@@ -108,6 +108,9 @@ bool PlainReader::caught_up() const {
 std::int64_t PlainReader::position() const {
   return impl_->at;
 }
+std::int64_t PlainReader::known_end() const {
+  return std::max(impl_->log.end(), impl_->at);
+}
 
 struct Pulse::Impl {};
 Pulse::Pulse(const KafkaSettings&) {}
