@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -220,8 +221,12 @@ PartitionList GroupConsumer::Impl::list_at(std::span<const InputPosition> positi
   PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(positions.size())));
   for (const InputPosition& p : positions) {
     if (p.source == Source::control) throw std::logic_error("control has no group offset");
-    rd_kafka_topic_partition_list_add(list.get(), settings.input(p.source).c_str(), p.partition)
-        ->offset = p.next_offset;
+    rd_kafka_topic_partition_t* const place = rd_kafka_topic_partition_list_add(
+        list.get(), settings.input(p.source).c_str(), p.partition);
+    place->offset = p.next_offset;
+    // Who committed: see predecessors.hpp. The list frees it.
+    place->metadata = strdup(settings.transactional_id.c_str());
+    place->metadata_size = settings.transactional_id.size();
   }
   return list;
 }

@@ -84,7 +84,8 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       observer_(config, releases_.current().release.fingerprint,
                 [this] { return pulse_.silent_s(); }),
       sink_(make_sink(kafka_)),
-      consumer_(kafka_) {
+      consumer_(kafka_),
+      predecessors_(kafka_) {
   if (config.standby_bytes_max > 0) standby_ = std::make_unique<Standby>(config, partitions);
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "stream/kafka/predecessors.hpp"
 #include "stream/kafka/pulse.hpp"
 #include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/committer.hpp"
@@ -87,6 +88,7 @@ class Server {
   Observer observer_;
   std::unique_ptr<Sink> sink_;
   GroupConsumer consumer_;
+  Predecessors predecessors_;
   std::unique_ptr<ReaderClient> readers_;
   std::unique_ptr<PlainReader> control_;
   std::optional<Checkpointer> checkpoints_;

@@ -31,6 +31,7 @@ std::vector<InputPosition> positions_of(int partition, const SourceOffsets& next
 
 void Server::take_assignment(const std::vector<int>& partitions) {
   spdlog::info("partitions taken: {}", fmt::join(partitions, ", "));
+  predecessors_.settle(partitions);
   // Commits on their way must land first: recovery starts from what is committed.
   if (!committer_->settle()) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);

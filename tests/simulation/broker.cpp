@@ -133,6 +133,11 @@ std::optional<std::int64_t> Broker::committed_before(const Input& input) const {
   return found == before->second.end() ? offset_none : found->second;
 }
 
+std::string Broker::committer(const Input& input) const {
+  const auto found = committers_.find(input);
+  return found == committers_.end() ? std::string() : found->second;
+}
+
 std::int64_t Broker::decided(const Input& input) const {
   std::int64_t next = committed_so_far(input);
   for (const auto& [id, transaction] : transactions_) {
@@ -170,7 +175,10 @@ bool Broker::work() {
         logs_[*place].settle(transaction.number, transaction.commit);
         transaction.places.erase(place);
       } else if (left > 0) {
-        if (transaction.commit) apply(transaction.offsets);
+        if (transaction.commit) {
+          apply(transaction.offsets);
+          for (const auto& [input, offset] : transaction.offsets) committers_[input] = id;
+        }
         transaction.offsets.clear();
       }
       if (left <= 1) {

@@ -98,6 +98,8 @@ class Broker {
   std::int64_t committed_so_far(const Input& input) const;
   /// What was committed before the last commit of its partition; nothing where there is none.
   std::optional<std::int64_t> committed_before(const Input& input) const;
+  /// The transactional id of the last commit; empty where there is none.
+  std::string committer(const Input& input) const;
   /// With what is decided to be committed and does not show yet.
   std::int64_t decided(const Input& input) const;
 
@@ -128,6 +130,7 @@ class Broker {
   std::uint64_t last_transaction_ = 0;
   std::map<Input, std::int64_t> committed_;
   std::map<int, std::map<Input, std::int64_t>> committed_before_;  // by partition
+  std::map<Input, std::string> committers_;
   std::map<std::string, Member> members_;
   bool rebalancing_ = false;
   std::int64_t rebalance_until_us_ = 0;

@@ -2,6 +2,7 @@
 // librdkafka, errors and lost answers included.
 #include "stream/kafka/transaction.hpp"
 
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "kernels/base/failure.hpp"
 #include "stream/kafka/acknowledged.hpp"
 #include "stream/kafka/partitioner.hpp"
+#include "stream/kafka/predecessors.hpp"
 #include "tests/simulation/clients.hpp"
 
 namespace tidemark {
@@ -183,6 +185,28 @@ std::int64_t TransactionalSink::transaction_age_ms() const {
 }
 Sink::Counters TransactionalSink::counters() const {
   return impl_->counters;
+}
+
+struct Predecessors::Impl {
+  const std::string own;
+};
+
+Predecessors::Predecessors(const KafkaSettings& settings)
+    : impl_(std::make_unique<Impl>(Impl{settings.transactional_id})) {}
+Predecessors::~Predecessors() = default;
+
+void Predecessors::settle(const std::vector<int>& partitions) {
+  Broker& broker = world().broker;
+  std::set<std::string> ids;
+  for (const int partition : partitions) {
+    for (const Source source : keyed_sources) ids.insert(broker.committer({source, partition}));
+  }
+  for (const std::string& id : ids) {
+    world().scheduler.step("settle");
+    if (id.empty() || id == impl_->own || broker.holder_of(id) != nullptr) continue;
+    broker.init_producer(id);
+    world().scheduler.wait("settled", [&] { return broker.is_idle(id); });
+  }
 }
 
 std::unique_ptr<Sink> make_sink(const KafkaSettings& settings) {
