@@ -51,6 +51,13 @@ TEST_F(ConfigTest, AnUnknownSettingIsNamedWithItsLine) {
   EXPECT_THAT(error_of("colour: red\n"), HasSubstr(":3:1: unknown setting 'colour'"));
 }
 
+TEST_F(ConfigTest, AStandbyHasMemoryAndGoesWithExactlyOnce) {
+  EXPECT_EQ(load_config(write(""), {}).standby_bytes_max, 0U);
+  EXPECT_EQ(load_config(write("standby: {memory_mb_max: 3}\n"), {}).standby_bytes_max, 3U << 20);
+  EXPECT_THAT(error_of("delivery: at_least_once\nstandby: {memory_mb_max: 3}\n"),
+              HasSubstr("standby.memory_mb_max: a standby goes with delivery: exactly_once"));
+}
+
 TEST_F(ConfigTest, WrongTypesAndRangesAreNamed) {
   EXPECT_THAT(error_of("threads: many\n"), HasSubstr("threads: expected a whole number"));
   EXPECT_THAT(error_of("batch: {events_max: 0}\n"), HasSubstr("batch.events_max: 0 is outside"));
