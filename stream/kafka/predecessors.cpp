@@ -36,7 +36,6 @@ struct Predecessors::Impl {
 
   const KafkaSettings settings;
   kafka::GroupQuestions group;
-  std::set<std::string> ended;  // and not seen in the group since
 };
 
 Predecessors::Predecessors(const KafkaSettings& settings)
@@ -55,9 +54,8 @@ void Predecessors::settle(const std::vector<int>& partitions) {
     if (ids.empty()) return;
     bool waited = false;
     const auto living = self.group.members(waited);
-    for (const auto& [id, member] : living) self.ended.erase(id);
     for (const std::string& id : ids) {
-      if (living.count(id) != 0 || !self.ended.insert(id).second) continue;
+      if (living.count(id) != 0) continue;
       TransactionalWriter(self.settings, id).init();
       spdlog::info("kafka: '{}' is in group '{}' no longer: what it left open is ended", id,
                    self.settings.group_id);

@@ -7,7 +7,7 @@ from support import downstream, feed, kafka, proof, scene
 PARTITIONS = 4
 MANUAL = ("kafka.assignment=manual", "transaction.ms_max=100", "checkpoint.interval_s=3600",
           "capacity.merchants_max=200000", "capacity.dedup_events_max=2000000",
-          "time.sweep_interval_h=0")  # fmt: skip
+          "time.sweep_interval_h=0", "kafka.connect_timeout_s=60")  # fmt: skip
 STANDBY = "standby.memory_mb_max=4000"
 
 
@@ -60,7 +60,7 @@ def seconds_of_a_takeover(broker, parts, folder, name, warm):
 
 
 def test_a_standby_is_seen_within_seconds(broker, tmp_path):
-    big = scene.make(tmp_path / "scene", merchants=50_000, days=3, events_per_day=1)
+    big = scene.make(tmp_path / "scene", merchants=20_000, days=3, events_per_day=1)
     parts = parts_of(big, tmp_path)
     cold = seconds_of_a_takeover(broker, parts, tmp_path / "cold", "cold-", warm=False)
     warm = seconds_of_a_takeover(broker, parts, tmp_path / "warm", "warm-", warm=True)
