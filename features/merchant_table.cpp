@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "features/merchant_table_impl.hpp"
+#include "features/table_file.hpp"
 #include "kernels/base/currency.hpp"
 #include "kernels/base/failure.hpp"
 
@@ -38,6 +39,29 @@ std::uint64_t id_key_of(const EventBatch& batch, std::size_t row) {
   const std::uint64_t key =
       mix_bits(batch.merchant_hash[row] + source) ^ mix_bits(batch.event_id_hash[row]);
   return key == 0 ? 1 : mix_bits(key);
+}
+
+/// The amount of a row in the merchant's currency. Without one the row is a dead letter.
+std::optional<std::int64_t> amount_in(EventBatch& batch, std::size_t row, CurrencyCode currency,
+                                      const RateTable* rates) {
+  const CurrencyCode own = batch.currency[row];
+  if (currency == 0 || currency == own) return batch.amount_minor[row];
+  const std::int64_t time_ms = batch.event_time_ms[row];
+  const auto rate = rates != nullptr ? rates->find(own, currency, time_ms) : std::nullopt;
+  const auto amount =
+      rate ? convert_amount(batch.amount_minor[row], exponent_of(own), *rate, exponent_of(currency))
+           : std::nullopt;
+  if (amount) return amount;
+  batch.outcome[row] = Outcome::dead_lettered;
+  batch.error[row] = rate ? RowError::amount_overflow : RowError::no_rate;
+  const std::string from = currency_letters(own), to = currency_letters(currency);
+  const std::string day = day_text(day_of_local_ms(time_ms));
+  batch.error_message[row] =
+      rate ? fmt::format("amount: more minor units of {} than 64 bits hold, from {} as of {}", to,
+                         from, day)
+           : fmt::format("currency: there is no rate from {} to the merchant's {} as of {}{}", from,
+                         to, day, rates == nullptr ? ", and no table of rates" : "");
+  return std::nullopt;
 }
 
 }  // namespace
@@ -139,7 +163,7 @@ void MerchantTable::Impl::remember_id(std::uint64_t id_key, std::int64_t time_ms
 }
 
 void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot,
-                                    std::uint64_t id_key) {
+                                    std::uint64_t id_key, const RateTable* rates) {
   const bool tombstone = batch.type[row] == EventType::tombstone;
   if (slot == no_slot || hot(slot).id_view() != batch.merchant_id[row]) {
     slot = find(batch.merchant_hash[row], batch.merchant_id[row]);
@@ -150,16 +174,9 @@ void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uin
     if (slot == no_slot) slot = make_merchant(batch.merchant_hash[row], batch.merchant_id[row]);
   }
   MerchantHot& merchant = hot(slot);
-  const CurrencyCode currency = batch.currency[row];
   const bool scored = is_scored_source(batch.source[row]);
-  if (scored && merchant.currency() != 0 && currency != merchant.currency()) {
-    batch.outcome[row] = Outcome::dead_lettered;
-    batch.error[row] = RowError::no_rate;
-    batch.error_message[row] =
-        fmt::format("currency: {} is not the merchant's {} and there is no rate table",
-                    currency_letters(currency), currency_letters(merchant.currency()));
-    return;
-  }
+  const auto amount_minor = amount_in(batch, row, scored ? merchant.currency() : 0, rates);
+  if (!amount_minor) return;
   if (is_duplicate(merchant, id_key)) {
     batch.outcome[row] = Outcome::duplicate;
     return;
@@ -185,7 +202,11 @@ void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uin
   merchant.clock_ms = merchant.started ? std::max(merchant.clock_ms, time_ms) : time_ms;
   merchant.day = merchant.started ? std::max(merchant.day, day) : day;
   merchant.started = true;
-  if (scored && merchant.first_currency == 0) merchant.first_currency = currency;
+  if (scored) {
+    batch.amount_minor[row] = *amount_minor;
+    if (merchant.currency() != 0) batch.currency[row] = merchant.currency();
+    if (merchant.first_currency == 0) merchant.first_currency = batch.currency[row];
+  }
   merchant.accepted_digest += mix_bits(id_key ^ mix_bits(static_cast<std::uint64_t>(time_ms)));
   if (id_key != 0) remember_id(id_key, time_ms, slot);
   batch.slot[row] = slot;
@@ -193,7 +214,7 @@ void MerchantTable::Impl::admit_row(EventBatch& batch, std::size_t row, std::uin
 }
 
 void MerchantTable::Impl::admit_block(EventBatch& batch, const std::uint32_t* rows,
-                                      std::size_t count) {
+                                      std::size_t count, const RateTable* rates) {
   std::array<std::uint64_t, block_rows> keys;
   std::array<std::uint32_t, block_rows> slots;
   for (std::size_t i = 0; i < count; ++i) {
@@ -205,7 +226,7 @@ void MerchantTable::Impl::admit_block(EventBatch& batch, const std::uint32_t* ro
     slots[i] = index.find(batch.merchant_hash[rows[i]], [](std::uint32_t) { return true; });
     if (slots[i] != no_slot) __builtin_prefetch(&hot(slots[i]), 1);
   }
-  for (std::size_t i = 0; i < count; ++i) admit_row(batch, rows[i], slots[i], keys[i]);
+  for (std::size_t i = 0; i < count; ++i) admit_row(batch, rows[i], slots[i], keys[i], rates);
 }
 
 MerchantTable::MerchantTable(std::shared_ptr<const FeaturePlan> plan,
@@ -214,18 +235,19 @@ MerchantTable::MerchantTable(std::shared_ptr<const FeaturePlan> plan,
 
 MerchantTable::~MerchantTable() = default;
 
-void MerchantTable::admit(EventBatch& batch, std::size_t first, std::size_t count) {
+void MerchantTable::admit(EventBatch& batch, std::size_t first, std::size_t count,
+                          const RateTable* rates) {
   std::array<std::uint32_t, block_rows> rows;
   std::size_t waiting = 0;
   for (std::size_t row = first; row < first + count; ++row) {
     if (batch.outcome[row] != Outcome::pending) continue;
     rows[waiting++] = static_cast<std::uint32_t>(row);
     if (waiting == block_rows) {
-      impl_->admit_block(batch, rows.data(), waiting);
+      impl_->admit_block(batch, rows.data(), waiting, rates);
       waiting = 0;
     }
   }
-  impl_->admit_block(batch, rows.data(), waiting);
+  impl_->admit_block(batch, rows.data(), waiting, rates);
 }
 
 std::uint32_t MerchantTable::size() const {

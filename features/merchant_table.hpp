@@ -13,6 +13,7 @@
 
 #include "features/merchant_hot.hpp"
 #include "features/plan.hpp"
+#include "features/rate_table.hpp"
 #include "kernels/base/byte_codec.hpp"
 #include "kernels/data/event_batch.hpp"
 #include "kernels/data/feature_matrix.hpp"
@@ -55,9 +56,11 @@ class MerchantTable {
   /// Serial, in sequence order, rows [first, first + count). Finds or makes the slot of every row
   /// that is `pending`, decides its outcome (dead_lettered no_rate, duplicate, late, else scored or
   /// applied) and moves the merchant's clock. Only scored and applied rows get a slot. Rows with
-  /// another outcome are skipped. Control rows must not be among them. Throws RunError when the
-  /// table or the id table is full, naming the setting.
-  void admit(EventBatch& batch, std::size_t first, std::size_t count);
+  /// another outcome are skipped. Control rows must not be among them. An accepted amount in
+  /// another currency than the merchant's is, with its currency, what `rates` makes of it from here
+  /// on. Throws RunError when the table or the id table is full, naming the setting.
+  void admit(EventBatch& batch, std::size_t first, std::size_t count,
+             const RateTable* rates = nullptr);
 
   /// Parallel over groups: brings every scored or applied row of `segments` into its merchant's
   /// windows, in order, and writes the features of row r, just after it, to matrix row

@@ -35,8 +35,10 @@ struct MerchantTable::Impl {
   // Admission.
   std::uint32_t find(std::uint64_t hash, std::string_view id) const;
   std::uint32_t make_merchant(std::uint64_t hash, std::string_view id);
-  void admit_block(EventBatch& batch, const std::uint32_t* rows, std::size_t count);
-  void admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot, std::uint64_t id_key);
+  void admit_block(EventBatch& batch, const std::uint32_t* rows, std::size_t count,
+                   const RateTable* rates);
+  void admit_row(EventBatch& batch, std::size_t row, std::uint32_t slot, std::uint64_t id_key,
+                 const RateTable* rates);
   bool is_duplicate(const MerchantHot& merchant, std::uint64_t id_key);
   void remember_id(std::uint64_t id_key, std::int64_t time_ms, std::uint32_t slot);
   const Zone& zone_of(const EventBatch& batch, std::size_t row) const;

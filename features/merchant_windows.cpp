@@ -55,7 +55,7 @@ void MerchantTable::Impl::apply_profile(const EventBatch& batch, std::size_t row
   head.profile_currency =
       has_profile ? batch.profiles[static_cast<std::size_t>(batch.profile_index[row])].currency : 0;
   set_exponent(head);
-  // Amounts of two currencies have no sum, and there is no rate table.
+  // Amounts of two currencies have no sum, and one rate would not fit all their days.
   if (head.first_currency != 0 && currency_of(head) != before) empty_windows(view, merchant);
 }
 

@@ -37,7 +37,8 @@ FeatureOracle::FeatureOracle(std::shared_ptr<const FeaturePlan> plan,
 
 FeatureOracle::~FeatureOracle() = default;
 
-FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row) {
+FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
+                                       const RateTable* rates) {
   if (batch.outcome[row] != Outcome::pending) return {batch.outcome[row], {}};
   const bool tombstone = batch.type[row] == EventType::tombstone;
   if (tombstone && !merchants_.contains(batch.merchant_id[row])) return {Outcome::applied, {}};
@@ -48,8 +49,14 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
   }
   OracleHistory& merchant = *known;
   const bool scored = is_scored_source(batch.source[row]);
-  if (scored && merchant.currency() != 0 && merchant.currency() != batch.currency[row]) {
-    return {Outcome::dead_lettered, {}};
+  CurrencyCode currency = batch.currency[row];
+  std::int64_t amount_minor = batch.amount_minor[row];
+  if (scored && merchant.currency() != 0 && merchant.currency() != currency) {
+    const auto converted =
+        oracle_amount(rates, batch.event_time_ms[row], amount_minor, currency, merchant.currency());
+    if (!converted) return {Outcome::dead_lettered, {}};
+    amount_minor = *converted;
+    currency = merchant.currency();
   }
   for (const OracleEvent& earlier : merchant.events) {
     if (!earlier.event_id.empty() && earlier.event_id == batch.event_id[row] &&
@@ -72,7 +79,7 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
                     batch.source[row],
                     batch.type[row],
                     time_ms,
-                    batch.amount_minor[row],
+                    amount_minor,
                     batch.payer_hash[row],
                     {},
                     0};
@@ -98,18 +105,18 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row)
         earlier.type = EventType::none;  // in no window now
     }
   }
-  if (scored && merchant.first_currency == 0) merchant.first_currency = batch.currency[row];
+  if (scored && merchant.first_currency == 0) merchant.first_currency = currency;
   if ((batch.flags[row] & flag_certified) != 0) event.bits |= event_bit_certified;
   if (event.payer_hash != 0) event.bits |= event_bit_payer;
   if (batch.invoice_hash[row] != 0) event.bits |= event_bit_invoice;
   if (batch.order_hash[row] != 0) event.bits |= event_bit_order;
   merchant.take(std::move(event));
   if (!scored) return {Outcome::applied, {}};
-  return read_scored(batch, row, merchant);
+  return read_scored(merchant, currency);
 }
 
-FeatureOracle::Row FeatureOracle::read_scored(const EventBatch& batch, std::size_t row,
-                                              const OracleHistory& merchant) {
+FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant,
+                                              CurrencyCode currency) {
   const OracleEvent own = merchant.events.back();
   const OracleReading reading{&merchant, merchant.clock_ms, merchant.clock_day, &own};
   if (own.payer_hash == 0 || !plan_->has_payers()) {
@@ -119,9 +126,9 @@ FeatureOracle::Row FeatureOracle::read_scored(const EventBatch& batch, std::size
   if (known == nullptr) {
     known = std::make_unique<OracleHistory>();
     known->zone = load_zone(options_.default_zone);
-    known->first_currency = batch.currency[row];
+    known->first_currency = currency;
   }
-  if (known->first_currency != batch.currency[row]) {
+  if (known->first_currency != currency) {
     return {Outcome::scored, read(reading, nullptr)};
   }
   OracleEvent paid = own;

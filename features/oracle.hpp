@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,13 +31,14 @@ class FeatureOracle {
     Outcome outcome = Outcome::pending;
     std::vector<float> features;  // of scored rows
   };
-  /// The next row in sequence order. A row that is no longer pending keeps its outcome.
-  Row next(const EventBatch& batch, std::size_t row);
+  /// The next row in sequence order, amounts in other currencies by the lines of `rates`. A row
+  /// that is no longer pending keeps its outcome.
+  Row next(const EventBatch& batch, std::size_t row, const RateTable* rates = nullptr);
   /// A sweep's row of a merchant that has been seen.
   std::vector<float> read_out(std::string_view merchant_id, std::int64_t at_ms) const;
 
  private:
-  Row read_scored(const EventBatch& batch, std::size_t row, const OracleHistory& merchant);
+  Row read_scored(const OracleHistory& merchant, CurrencyCode currency);
   std::vector<float> read(const OracleReading& merchant, const OracleReading* payer) const;
 
   std::shared_ptr<const FeaturePlan> plan_;
@@ -44,5 +46,11 @@ class FeatureOracle {
   std::map<std::string, std::unique_ptr<OracleHistory>, std::less<>> merchants_;
   std::map<std::uint64_t, std::unique_ptr<OracleHistory>> payers_;
 };
+
+/// An amount in another currency: the digits multiplied as on paper. Nothing without a rate, or
+/// where 64 bits do not hold it.
+std::optional<std::int64_t> oracle_amount(const RateTable* rates, std::int64_t time_ms,
+                                          std::int64_t amount_minor, CurrencyCode from,
+                                          CurrencyCode to);
 
 }  // namespace tidemark

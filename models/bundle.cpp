@@ -217,6 +217,11 @@ Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string
     root.fail("policy", "section 'limit' of the policy needs a credit model, the bundle has none");
   }
   bundle.reasons = load_reasons(section_file(root, "reasons", dir), plan_names);
+  if (root.has("rates")) {
+    bundle.rates = section_file(root, "rates", dir);
+    bundle.rates_sha256 = sha256_of_file(bundle.rates);
+  }
+  root.map("rates");
   read_baseline(root, plan_names, bundle);
   check_baseline_is_complete(root, bundle.fraud);
   check_baseline_is_complete(root, bundle.credit);

@@ -1,6 +1,6 @@
 // A model bundle: a directory with a manifest, the forests, the policy and the reason table,
 // checked as a whole when it is loaded and immutable from then on. It binds model features to plan
-// columns by name; it scores nothing.
+// columns by name; it scores nothing, and of exchange rates it knows the file alone.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,8 @@ struct Bundle {
   ReasonTable reasons;
   std::string fingerprint;  // of the feature plan that it was trained on, or "any"
   std::vector<ModelEntry> models;
+  std::filesystem::path rates;  // the table of exchange rates, empty where the bundle has none
+  std::string rates_sha256;
 
   bool has_credit() const { return !credit.feature_names.empty(); }
 };

@@ -65,6 +65,13 @@ std::string references_json(const Bundle& bundle) {
   return rows.empty() ? rows : rows + "]]";
 }
 
+/// `,"rates":{...}`, or nothing likewise.
+std::string rates_json(const Bundle& bundle) {
+  if (bundle.rates.empty()) return "";
+  return fmt::format(R"(,"rates":{{"file":{},"sha256":"{}"}})",
+                     json_text(bundle.rates.filename().string()), bundle.rates_sha256);
+}
+
 Release make_release(const Bundle& bundle, const ReleaseParts& parts) {
   std::string models, baseline;
   for (const ModelEntry& model : bundle.models) {
@@ -80,15 +87,15 @@ Release make_release(const Bundle& bundle, const ReleaseParts& parts) {
       R"("engine":{},"bundle":{{"name":{},"version":{}}},"models":[{}],)"
       R"("thresholds":{{"review":{},"block":{}}},"baseline":[{}]{},)"
       R"("policy":{{"name":{},"sha256":"{}","yaml":{}}},)"
-      R"("reasons":{{"sha256":"{}","yaml":{}}},)"
+      R"("reasons":{{"sha256":"{}","yaml":{}}}{},)"
       R"("time":{{"zone":{},"future_tolerance_h":{},"dedup_horizon_h":{},"sweep_interval_h":{}}},)"
       R"("spec":{{"fingerprint":{},"yaml":{}}}}})",
       json_text(parts.engine_version), json_text(bundle.name), json_text(bundle.version), models,
       bundle.review_threshold, bundle.block_threshold, baseline, references,
       json_text(bundle.policy.name), sha256_hex(bundle.policy.text), json_text(bundle.policy.text),
-      sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), json_text(parts.zone),
-      parts.future_tolerance_h, parts.dedup_horizon_h, parts.sweep_interval_h,
-      json_text(parts.spec_fingerprint), json_text(parts.spec_text));
+      sha256_hex(bundle.reasons.text), json_text(bundle.reasons.text), rates_json(bundle),
+      json_text(parts.zone), parts.future_tolerance_h, parts.dedup_horizon_h,
+      parts.sweep_interval_h, json_text(parts.spec_fingerprint), json_text(parts.spec_text));
   Release release;
   release.fingerprint = sha256_hex(body).substr(0, 12);
   release.document = fmt::format(R"({{"release":"{}",)", release.fingerprint) + body;

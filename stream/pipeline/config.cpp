@@ -155,8 +155,12 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   YamlMap features = root.map("features");
   config.features_spec = features.text("spec");
   if (config.features_spec.empty()) features.fail("spec", "expected a file");
+  config.features_rates = features.text("rates", "");
   features.done();
   config.bundle = root.text("bundle");
+  if (!config.features_rates.empty() && !config.bundle.empty()) {
+    features.fail("rates", "is for runs without a bundle; a bundle's manifest names its own");
+  }
   for (const YAML::Node& bundle : root.list("previous_bundles")) {
     if (!bundle.IsScalar()) YamlMap::fail_at(root.origin(), bundle, "expected a directory");
     config.previous_bundles.emplace_back(bundle.Scalar());

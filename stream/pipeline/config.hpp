@@ -15,6 +15,7 @@ struct Config {
   std::string file;  // where it was read from, for messages
 
   std::filesystem::path features_spec;                  // the feature spec (YAML)
+  std::filesystem::path features_rates;                 // exchange rates, where there is no bundle
   std::filesystem::path bundle;                         // the model bundle's directory
   std::vector<std::filesystem::path> previous_bundles;  // of releases that the journal still names
 

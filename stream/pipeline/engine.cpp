@@ -104,7 +104,7 @@ void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
     return;
   }
   Scratch& s = *scratch_;
-  lane.table.admit(rows, 0, rows.rows());
+  lane.table.admit(rows, 0, rows.rows(), release_.rates.get());
   lane.adopt_new_merchants();
   account(lane, rows);
 

@@ -23,10 +23,14 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config,
                                             Provenance provenance) {
   auto loaded = std::make_unique<LoadedRelease>();
   loaded->plan = std::move(plan);
-  if (directory.empty()) return loaded;
+  if (directory.empty()) {
+    if (!config.features_rates.empty()) loaded->rates = RateTable::load(config.features_rates);
+    return loaded;
+  }
   const auto names = loaded->plan->names();
   loaded->bundle = load_bundle(directory, names, loaded->plan->fingerprint());
   const Bundle& bundle = loaded->bundle;
+  if (!bundle.rates.empty()) loaded->rates = RateTable::load(bundle.rates);
   loaded->policy = std::make_unique<Policy>(bundle, names);
   loaded->fraud = make_forest_scorer(bundle.fraud, bundle.fraud_columns, backend);
   check_golden_rows(bundle.fraud_golden, *loaded->fraud, bundle.fraud_columns, names.size(),

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "features/plan.hpp"
+#include "features/rate_table.hpp"
 #include "kernels/forest/scorer.hpp"
 #include "models/bundle.hpp"
 #include "models/policy.hpp"
@@ -20,7 +21,8 @@ enum class Provenance { source_names, kafka_topics };
 struct LoadedRelease {
   std::shared_ptr<const FeaturePlan> plan;
   Bundle bundle;
-  std::unique_ptr<Policy> policy;  // null without a bundle: rows for training, no decisions
+  std::shared_ptr<const RateTable> rates;  // null where there are none
+  std::unique_ptr<Policy> policy;          // null without a bundle: rows for training, no decisions
   std::unique_ptr<ForestScorer> fraud, credit;  // credit is null when the bundle has none
   Release release;
   std::unique_ptr<DecisionEncoder> encoder;

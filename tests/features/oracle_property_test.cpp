@@ -14,15 +14,16 @@ namespace tidemark::test {
 namespace {
 
 void expect_no_difference(const std::shared_ptr<const FeaturePlan>& plan, const StreamShape& shape,
-                          const std::vector<std::size_t>& sizes, int threads) {
+                          const std::vector<std::size_t>& sizes, int threads,
+                          const RateTable* rates = nullptr) {
   MerchantTableOptions options = small_options();
   options.default_zone = "Europe/Berlin";
   const Stream stream = random_stream(shape);
   MerchantTable table(plan, options);
-  const TableRun run = run_table(table, stream.batch, sizes, threads, options.default_zone);
+  const TableRun run = run_table(table, stream.batch, sizes, threads, options.default_zone, rates);
   FeatureOracle oracle(plan, options);
   for (std::size_t row = 0; row < stream.batch.rows(); ++row) {
-    const FeatureOracle::Row truth = oracle.next(stream.batch, row);
+    const FeatureOracle::Row truth = oracle.next(stream.batch, row, rates);
     RC_ASSERT(name_of(run.outcome[row]) == name_of(truth.outcome));
     if (truth.outcome != Outcome::scored) continue;
     const std::string difference = first_difference(*plan, run.features.at(row), truth.features);
@@ -54,6 +55,16 @@ RC_GTEST_PROP(OracleProperty, WildSpecHasNoDifference, ()) {
   static const auto plan = FeaturePlan::parse(wild_spec, "wild");
   expect_no_difference(plan, any_shape(300), {*rc::gen::inRange<std::size_t>(1, 100)},
                        *rc::gen::inRange(1, 4));
+}
+
+RC_GTEST_PROP(OracleProperty, AmountsInOtherCurrenciesHaveNoDifference, ()) {
+  static const auto plan = FeaturePlan::parse(wild_spec, "wild");
+  StreamShape shape = any_shape(300);
+  shape.foreign_of = 2;
+  std::mt19937 random(shape.seed + 2);
+  const auto rates = random_rates(random);
+  expect_no_difference(plan, shape, {*rc::gen::inRange<std::size_t>(1, 100)},
+                       *rc::gen::inRange(1, 4), rates.get());
 }
 
 RC_GTEST_PROP(OracleProperty, StateIsTheSameForAnySplitThreadsAndCapacity, ()) {

@@ -107,7 +107,7 @@ struct TableRun {
 /// given sizes, the last repeated.
 inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
                           const std::vector<std::size_t>& sizes, int threads,
-                          const std::string& zone = "UTC") {
+                          const std::string& zone = "UTC", const RateTable* rates = nullptr) {
   TableRun run;
   ThreadPool pool(threads);
   const auto segmenter = make_segmenter(Backend::cpu);
@@ -124,7 +124,7 @@ inline TableRun run_table(MerchantTable& table, const EventBatch& stream,
     const std::size_t count = std::min(size, stream.rows() - first);
     EventBatch batch;
     batch.append(stream, first, count);
-    table.admit(batch, 0, count);
+    table.admit(batch, 0, count, rates);
     Segments segments;
     segmenter->run(batch.slot, table.size(), segments);
     std::vector<std::uint32_t> matrix_row(count, UINT32_MAX);

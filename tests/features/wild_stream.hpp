@@ -3,8 +3,11 @@
 #pragma once
 
 #include <random>
+#include <set>
 #include <string_view>
 
+#include "features/table_file.hpp"
+#include "kernels/base/civil_time.hpp"
 #include "tests/features/stream_builder.hpp"
 
 namespace tidemark::test {
@@ -123,10 +126,14 @@ inline constexpr std::int64_t turning_points_ms[] = {
     -3'600'000,
 };
 
+// With two digits after the point, none, three and four.
+inline constexpr std::string_view foreign_currencies[] = {"USD", "JPY", "KWD", "CLF"};
+
 struct StreamShape {
   std::uint32_t seed = 0;
   int events = 200;
   int merchants = 3;
+  int foreign_of = 50;  // one in so many amounts is in another currency
 };
 
 template <typename T, std::size_t N>
@@ -150,7 +157,7 @@ inline std::int64_t next_step_ms(std::mt19937& random) {
   }
 }
 
-inline Line random_line(std::mt19937& random) {
+inline Line random_line(std::mt19937& random, int foreign_of) {
   static constexpr EventType types[] = {
       EventType::payment, EventType::payment, EventType::payment, EventType::payment,
       EventType::payment, EventType::payment, EventType::refund,  EventType::chargeback,
@@ -166,7 +173,9 @@ inline Line random_line(std::mt19937& random) {
   line.certified = random() % 5 != 0;
   if (random() % 3 == 0) line.invoice = "i";
   if (random() % 3 == 0) line.order = "o";
-  if (random() % 50 == 0) line.currency = "USD";
+  if (random() % static_cast<unsigned>(foreign_of) == 0) {
+    line.currency = pick(foreign_currencies, random);
+  }
   if (random() % 5 != 0) line.time_zone = pick(zones, random);
   if (random() % 3 == 0) line.profile_currency = random() % 2 == 0 ? "JPY" : "CNY";
   return line;
@@ -178,7 +187,7 @@ inline Stream random_stream(const StreamShape& shape) {
   std::int64_t now_ms = pick(turning_points_ms, random) - 2 * day_ms;
   for (int i = 0; i < shape.events; ++i) {
     now_ms += next_step_ms(random);
-    Line line = random_line(random);
+    Line line = random_line(random, shape.foreign_of);
     line.merchant = "m-" + std::to_string(random() % static_cast<unsigned>(shape.merchants));
     line.time_ms = now_ms;
     if (random() % 6 == 0) line.time_ms -= next_step_ms(random);
@@ -187,6 +196,34 @@ inline Stream random_stream(const StreamShape& shape) {
     stream.add(line);
   }
   return stream;
+}
+
+/// Rates among all these currencies and CNY around the turning points, of any size and number of
+/// digits; pairs that are missing, and pairs that end.
+inline std::shared_ptr<const RateTable> random_rates(std::mt19937& random) {
+  static constexpr std::string_view codes[] = {"CLF", "CNY", "JPY", "KWD", "USD"};
+  std::set<std::int32_t> days;
+  for (const std::int64_t turn_ms : turning_points_ms) {
+    for (int i = 0; i < 4; ++i) {
+      const auto around = static_cast<std::int64_t>(random() % 120) - 20;
+      days.insert(day_of_local_ms(turn_ms + around * day_ms));
+    }
+  }
+  std::string text = "as_of,from,to,rate\n";
+  for (const std::int32_t day : days) {
+    for (const std::string_view from : codes) {
+      for (const std::string_view to : codes) {
+        if (from == to || random() % 3 == 0) continue;
+        std::string rate = std::to_string(1 + random() % 2'000'000'000);
+        rate.insert(1 + random() % rate.size(), ".");
+        if (rate.ends_with('.')) rate.pop_back();
+        if (random() % 3 == 0) rate = "0.000" + rate.substr(0, 1);
+        if (random() % 12 == 0) rate.clear();
+        text += day_text(day) + "," + std::string(from) + "," + std::string(to) + "," + rate + "\n";
+      }
+    }
+  }
+  return RateTable::parse(text, "rates");
 }
 
 }  // namespace tidemark::test

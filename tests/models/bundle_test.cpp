@@ -258,6 +258,11 @@ TEST_F(BundleTest, ReleaseCoversEverythingThatDecides) {
   EXPECT_TRUE(differs(make_release(bundle, parts("abc", "0.1.0"))));
   write(dir / "policy.yaml", "name: test-policy\n# with a remark\n");
   EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0"))));
+  manifest += "rates: {file: rates.csv}\n";
+  for (const char* rate : {"7.1", "7.2"}) {
+    write(dir / "rates.csv", std::string("as_of,from,to,rate\n2024-01-01,USD,CNY,") + rate + "\n");
+    EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0")))) << rate;
+  }
   write(dir / "reasons.yaml", "features: {}\n");
   EXPECT_TRUE(differs(make_release(load(), parts("abc", "0.1.0"))));
 }
