@@ -105,6 +105,12 @@ void MerchantTable::restore(std::uint32_t slot, ByteReader& from) {
   std::memcpy(record, from.raw(all.view.record_bytes).data(), all.view.record_bytes);
   field_at<RecordHead>(record, 0).zone = zone;
   all.profiles[slot] = read_profile(from);
+  // Groups are numbered by this plan's tables, which may have grown since.
+  if (const MerchantProfile* profile = all.profiles[slot].get()) {
+    all.set_group(record, profile->industry, profile->region);
+  } else {
+    all.set_group(record, "", "");
+  }
 }
 
 void MerchantTable::end_restore() {
@@ -153,6 +159,7 @@ class Layout {
 
   std::uint64_t hash() {
     add(sizeof(RecordHead), sizeof(RingState), plan_.record_bytes, plan_.ring_count);
+    if (plan_.group_offset != 0) add(plan_.group_offset);
     for (std::uint32_t r = 0; r < plan_.ring_count; ++r) add_ring(plan_.rings[r]);
     for (int type = 0; type < event_type_count; ++type) add_updates(plan_.types[type]);
     for (std::uint32_t d = 0; d < plan_.decay_count; ++d) {

@@ -52,6 +52,12 @@ struct MerchantTable::Impl {
   void apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,
                    unsigned char* merchant, const ReadTarget& target);
   void apply_profile(const EventBatch& batch, std::size_t row, unsigned char* merchant);
+  /// Notes the peers that a profile makes a merchant's, where the plan has tables.
+  void set_group(unsigned char* merchant, std::string_view industry,
+                 std::string_view region) const {
+    if (view.group_offset == 0) return;
+    field_at<std::uint64_t>(merchant, view.group_offset) = plan->groups().of(industry, region);
+  }
 
   std::shared_ptr<const FeaturePlan> plan;
   WindowPlanView view;

@@ -50,13 +50,16 @@ void MerchantTable::Impl::apply_profile(const EventBatch& batch, std::size_t row
   RecordHead& head = field_at<RecordHead>(merchant, 0);
   head.zone = zone_of(batch, row).id();
   const CurrencyCode before = currency_of(head);
-  const bool has_profile =
-      batch.type[row] == EventType::profile && batch.profile_index[row] != no_profile;
-  head.profile_currency =
-      has_profile ? batch.profiles[static_cast<std::size_t>(batch.profile_index[row])].currency : 0;
+  const Profile* profile =
+      batch.type[row] == EventType::profile && batch.profile_index[row] != no_profile
+          ? &batch.profiles[static_cast<std::size_t>(batch.profile_index[row])]
+          : nullptr;
+  head.profile_currency = profile == nullptr ? 0 : profile->currency;
   set_exponent(head);
   // Amounts of two currencies have no sum, and one rate would not fit all their days.
   if (head.first_currency != 0 && currency_of(head) != before) empty_windows(view, merchant);
+  set_group(merchant, profile == nullptr ? "" : profile->industry,
+            profile == nullptr ? "" : profile->region);
 }
 
 void MerchantTable::Impl::apply_group(const EventBatch& batch, std::span<const std::uint32_t> rows,

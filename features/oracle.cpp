@@ -98,6 +98,8 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
   }
   if (is_profile) {
     merchant.zone = zone;
+    merchant.industry = profile == nullptr ? "" : profile->industry;
+    merchant.region = profile == nullptr ? "" : profile->region;
     const CurrencyCode before = merchant.currency();
     merchant.profile_currency = profile == nullptr ? 0 : profile->currency;
     if (merchant.first_currency != 0 && merchant.currency() != before) {

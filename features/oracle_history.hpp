@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "features/oracle.hpp"
+#include "kernels/window/read_body.hpp"
 
 namespace tidemark {
 
@@ -33,6 +34,7 @@ struct OracleHistory {
   std::vector<OracleEvent> events;
   absl::TimeZone zone;
   CurrencyCode first_currency = 0, profile_currency = 0;
+  std::string industry, region;  // of the profile
   std::int64_t clock_ms = 0;
   absl::CivilDay clock_day;
   CurrencyCode currency() const {
@@ -53,5 +55,9 @@ struct OracleReading {
   absl::CivilDay clock_day;
   const OracleEvent* event = nullptr;
 };
+
+/// What the newest line of a table says of the history's industry, as of the reading's day.
+Fraction oracle_table_value(const FeatureSpec& spec, const Feature& feature,
+                            const OracleReading& at);
 
 }  // namespace tidemark

@@ -182,6 +182,10 @@ class Reader {
       case FeatureKind::decayed_count:
       case FeatureKind::decayed_sum:
         return decayed(feature);
+      case FeatureKind::peer_mean:
+      case FeatureKind::peer_stddev:
+      case FeatureKind::season:
+        return oracle_table_value(spec_, feature, at_);
       default:
         return window_value(feature, inside(feature));
     }

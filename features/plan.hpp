@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "features/plan_tables.hpp"
 #include "features/spec.hpp"
 #include "kernels/window/window_plan.hpp"
 
@@ -55,6 +56,8 @@ class FeaturePlan {
   /// The arrays behind the two, for those who copy them to a device.
   const WindowPlan& window_arrays() const { return merchants_.plan; }
   const WindowPlan& payer_arrays() const { return payers_.plan; }
+  /// The groups of merchants that the spec's tables speak of.
+  const TableGroups& groups() const { return groups_; }
   bool has_payers() const { return payers_.view.column_count != 0; }
 
  private:
@@ -62,6 +65,7 @@ class FeaturePlan {
   friend class PlanBuilder;
 
   FeatureSpec spec_;
+  TableGroups groups_;
   std::vector<std::string> names_;
   std::string fingerprint_;
   std::vector<FeatureInfo> table_;

@@ -44,6 +44,8 @@ constexpr std::uint32_t cache_line_bytes = 64;
 // Far above any sensible record, far below what offsets of 32 bits reach.
 constexpr std::size_t key_bytes_max = std::size_t{64} << 20;
 
+constexpr std::uint32_t group_bytes = 8;  // of the number of a merchant's group
+
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -56,22 +58,23 @@ constexpr std::int32_t least_tier_buckets[tier_count] = {64, 32, 45, 14, 14};
 std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
   std::shared_ptr<FeaturePlan> plan(new FeaturePlan);
   plan->spec_ = std::move(spec);
+  plan->groups_ = TableGroups(plan->spec_);
   std::vector<FeatureInfo> infos;
   for (const Feature& feature : plan->spec_.features) {
     infos.push_back({feature.name, formula_text(plan->spec_, feature), window_text(feature),
                      feature.label, feature.entity, 0});
   }
-  PlanBuilder merchants(plan->spec_, Entity::merchant, plan->merchants_.plan,
-                        plan->merchants_.view);
+  PlanBuilder merchants(*plan, Entity::merchant, plan->merchants_.plan, plan->merchants_.view);
   merchants.run(infos);
-  PlanBuilder payers(plan->spec_, Entity::payer, plan->payers_.plan, plan->payers_.view);
+  PlanBuilder payers(*plan, Entity::payer, plan->payers_.plan, plan->payers_.view);
   payers.run(infos);
   for (std::size_t f = 0; f < infos.size(); ++f) {
     if (plan->spec_.features[f].hidden) continue;
     plan->names_.push_back(infos[f].name);
     plan->table_.push_back(std::move(infos[f]));
   }
-  plan->fingerprint_ = fingerprint_of(plan->spec_, plan->merchants_.view, plan->payers_.view);
+  plan->fingerprint_ = fingerprint_of(plan->spec_, plan->merchants_.view, plan->payers_.view,
+                                      tables_text(plan->groups_, plan->merchants_.plan));
   return plan;
 }
 
@@ -207,6 +210,12 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
     case FeatureKind::decayed_sum:
       needs.decayed = want_decayed(feature, info);
       break;
+    case FeatureKind::peer_mean:
+    case FeatureKind::peer_stddev:
+    case FeatureKind::season:
+      info.bytes_per_key += has_tables_ ? 0 : group_bytes;
+      has_tables_ = true;
+      break;
     case FeatureKind::since:
       needs.last = want_last(feature.measure, info);
       break;
@@ -278,6 +287,10 @@ void PlanBuilder::lay_out_front() {
   for (Ring& ring : plan_.rings) {
     ring.state_offset = at;
     at += ring_state_bytes(ring.length);
+  }
+  if (has_tables_) {
+    view_.group_offset = at;
+    at += group_bytes;
   }
   for (std::size_t last = 0; last < last_index_.size(); ++last) {
     last_offsets_.push_back(at);

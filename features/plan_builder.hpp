@@ -56,8 +56,8 @@ class PlanBuilder {
     int decayed = -1;
   };
 
-  PlanBuilder(const FeatureSpec& spec, Entity entity, WindowPlan& plan, WindowPlanView& view)
-      : spec_(spec), entity_(entity), plan_(plan), view_(view) {}
+  PlanBuilder(const FeaturePlan& of, Entity entity, WindowPlan& plan, WindowPlanView& view)
+      : spec_(of.spec_), groups_(of.groups_), entity_(entity), plan_(plan), view_(view) {}
   /// `infos` has one entry for each feature; those of this entity get their bytes.
   void run(std::vector<FeatureInfo>& infos);
   /// Whether this entity's record is what the feature is read from; the event's own are read with
@@ -88,9 +88,11 @@ class PlanBuilder {
   void list_reads();
   ReadStep read_of(std::size_t feature);
   std::uint32_t estimates_of(int bits);
+  std::uint32_t table_of(const Feature& feature);
   void finish();
 
   const FeatureSpec& spec_;
+  const TableGroups& groups_;
   const Entity entity_;
   WindowPlan& plan_;
   WindowPlanView& view_;
@@ -104,10 +106,12 @@ class PlanBuilder {
   std::vector<Decayed> decayed_;
   std::map<Decayed::Key, std::size_t> decayed_index_;
   std::map<int, std::uint32_t> estimates_;
+  std::map<std::pair<FeatureKind, int>, std::uint32_t> tables_;
+  bool has_tables_ = false;
 };
 
-/// Hex SHA-256 of everything in a spec that changes bits.
+/// Hex SHA-256 of everything in a spec that changes bits, `tables` of its tables.
 std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& merchants,
-                           const WindowPlanView& payers);
+                           const WindowPlanView& payers, const std::string& tables);
 
 }  // namespace tidemark

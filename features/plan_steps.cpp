@@ -44,6 +44,7 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
   if (feature.entity == Entity::payer) text += " payer";
   if (feature.cells > 0) text += fmt::format(" in {} {}", feature.cells, feature.below);
   if (feature.mark != 1) text += fmt::format(" from {}", feature.mark);
+  if (is_tabled(feature)) text += fmt::format(" table of {}", feature.of);
   for (const int index : feature.add) text += fmt::format(" +{}", index);
   for (const int index : feature.subtract) text += fmt::format(" -{}", index);
   return text + "\n";
@@ -189,6 +190,12 @@ std::uint32_t PlanBuilder::estimates_of(int bits) {
   return found->second;
 }
 
+std::uint32_t PlanBuilder::table_of(const Feature& feature) {
+  const auto [found, is_new] = tables_.emplace(std::pair(feature.kind, feature.of), 0);
+  if (is_new) found->second = append_table(spec_, feature, groups_, plan_);
+  return found->second;
+}
+
 std::uint32_t PlanBuilder::scan_of(const Feature& feature, std::size_t store) {
   plan_.scans.push_back(
       {stores_[store].ring, stores_[store].bucket_offset, static_cast<std::int16_t>(feature.delay),
@@ -253,6 +260,12 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
     case FeatureKind::decayed_count:
     case FeatureKind::decayed_sum:
       return step(ReadKind::decayed, decayed_[static_cast<std::size_t>(needs.decayed)].offset);
+    case FeatureKind::peer_mean:
+    case FeatureKind::peer_stddev:
+      return step(ReadKind::peers, table_of(feature),
+                  static_cast<std::uint32_t>(1 + feature.scale));
+    case FeatureKind::season:
+      return step(ReadKind::season, table_of(feature), static_cast<std::uint32_t>(feature.delay));
     case FeatureKind::ratio:
       return step(ReadKind::ratio, part(0), part(1));
     case FeatureKind::change:
@@ -301,6 +314,8 @@ void PlanBuilder::finish() {
   view_.operands = plan.operands.data();
   view_.columns = plan.columns.data();
   view_.estimates = plan.estimates.data();
+  view_.series = plan.series.data();
+  view_.entries = plan.entries.data();
   view_.ring_count = static_cast<std::uint32_t>(plan.rings.size());
   view_.decay_count = static_cast<std::uint32_t>(plan.decays.size());
   view_.read_count = static_cast<std::uint32_t>(plan.reads.size());
@@ -309,7 +324,7 @@ void PlanBuilder::finish() {
 }
 
 std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& merchants,
-                           const WindowPlanView& payers) {
+                           const WindowPlanView& payers, const std::string& tables) {
   std::string text = "windows 1\n";  // the meaning of the rest; a change of bits raises it
   for (const std::int32_t buckets : merchants.tier_buckets) text += fmt::format("{} ", buckets);
   if (payers.column_count != 0) {
@@ -318,6 +333,7 @@ std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& mercha
   }
   text += "\n";
   for (const Feature& feature : spec.features) text += canonical_text(spec, feature);
+  text += tables;
   return sha256_hex(text);
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <compare>
 #include <limits>
 #include <tuple>
 
@@ -19,6 +18,7 @@
 namespace tidemark {
 namespace {
 
+constexpr std::string_view rate_columns[] = {"as_of", "from", "to", "rate"};
 enum Column : std::size_t { as_of_column, from_column, to_column, rate_column };
 
 CurrencyCode read_currency(const TableFile& table, Column column) {
@@ -59,10 +59,6 @@ Rate read_rate(const TableFile& table) {
   return read;
 }
 
-int order_of(std::strong_ordering order) {
-  return order < 0 ? -1 : order > 0 ? 1 : 0;
-}
-
 constexpr Wide power_of_ten(int exponent) {
   Wide power = 1;
   for (int digit = 0; digit < exponent; ++digit) power *= 10;
@@ -78,7 +74,7 @@ std::shared_ptr<const RateTable> RateTable::load(const std::filesystem::path& fi
 std::shared_ptr<const RateTable> RateTable::parse(std::string_view text,
                                                   const std::string& origin) {
   const std::shared_ptr<RateTable> rates(new RateTable);
-  TableFile table(text, origin, {"as_of", "from", "to", "rate"});
+  TableFile table(text, origin, rate_columns);
   using Key = std::tuple<std::int32_t, std::string, std::string>;
   Key before;
   while (table.next()) {
@@ -89,7 +85,7 @@ std::shared_ptr<const RateTable> RateTable::parse(std::string_view text,
     if (row.from == row.to) table.fail(to_column, "is the currency itself");
     row.rate = read_rate(table);
     Key key{row.day, table.field(from_column), table.field(to_column)};
-    if (!rates->rows_.empty()) table.check_order(order_of(before <=> key), "as_of, from, to");
+    if (!rates->rows_.empty()) table.check_order(before, key, "as_of, from, to");
     before = std::move(key);
     rates->rows_.push_back(row);
   }

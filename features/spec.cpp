@@ -51,6 +51,7 @@ class SpecReader {
       spec_.measures.push_back(read_measure(name, measures.map(name)));
     }
     measures.done();
+    spec_.tables = read_spec_tables(top.map("tables"));
     if (!top.has("features")) top.fail("features", "this setting is required");
     for (const YAML::Node& node : top.list("features")) read_family(node);
     if (spec_.features.empty()) top.fail("features", "a spec needs at least one feature");
@@ -118,19 +119,23 @@ class SpecReader {
     feature.empty = static_cast<float>(
         map.number("empty", static_cast<double>(std::numeric_limits<float>::quiet_NaN())));
     int kinds = 0;
-    for (const char* key : {"event", "aggregate", "ratio", "change", "difference", "net"}) {
+    for (const char* key :
+         {"event", "aggregate", "ratio", "change", "difference", "net", "peers", "season"}) {
       kinds += map.has(key) ? 1 : 0;
     }
     kinds += aggregate_.empty() ? 0 : 1;
     if (kinds != 1) {
       map.fail("name",
                "'" + feature.name +
-                   "' needs exactly one of event, aggregate, ratio, change, difference, net");
+                   "' needs exactly one of event, aggregate, ratio, change, difference, net, "
+                   "peers, season");
     }
     if (map.has("event")) {
       read_event_field(map, feature);
     } else if (map.has("aggregate") || !aggregate_.empty()) {
       read_aggregate(map, feature);
+    } else if (map.has("peers") || map.has("season")) {
+      read_tabled(map, feature);
     } else {
       read_derived(map, feature);
     }
@@ -224,6 +229,53 @@ class SpecReader {
     const Measure& measure = spec_.measures[static_cast<std::size_t>(feature.measure)];
     feature.entity = measure.entity;
     read_aggregate_of(map, {aggregate_, window_}, measure, feature);
+  }
+
+  /// What a table says of an earlier column, for the merchant's industry.
+  void read_tabled(YamlMap& map, Feature& feature) {
+    const std::string key = map.has("peers") ? "peers" : "season";
+    const bool peers = key == "peers";
+    const std::string& file = peers ? spec_.tables.peers_file : spec_.tables.seasons_file;
+    if (file.empty()) {
+      map.fail(key, std::string("the spec's tables name no ") + (peers ? "peers" : "seasons"));
+    }
+    const YAML::Node node = map.node(key);
+    feature.of = operand(node);
+    feature.entity = Entity::merchant;
+    const Feature& of = spec_.features[static_cast<std::size_t>(feature.of)];
+    if (of.hidden) map.fail(key, "'" + of.name + "' is hidden: no rows to make a table of");
+    if (of.entity == Entity::payer) map.fail(key, "'" + of.name + "' is a payer's");
+    if (peers) {
+      read_statistic(map, feature);
+      feature.scale = of.scale;
+    } else {
+      feature.kind = FeatureKind::season;
+      if (map.has("delay")) read_delay_days(map, feature);
+    }
+    check_lines(map, key, of, file);
+  }
+
+  static void read_statistic(YamlMap& map, Feature& feature) {
+    const std::string statistic = map.text("statistic", "mean");
+    if (statistic != "mean" && statistic != "stddev") {
+      map.fail("statistic", "'" + statistic + "' is none of mean, stddev");
+    }
+    feature.kind = statistic == "mean" ? FeatureKind::peer_mean : FeatureKind::peer_stddev;
+  }
+
+  /// A name that no line has is a mistake; so is money without its currency.
+  void check_lines(YamlMap& map, const std::string& key, const Feature& of,
+                   const std::string& file) const {
+    const auto speaks = [&](const auto& line) { return line.feature == of.name; };
+    const SpecTables& tables = spec_.tables;
+    const bool any = key == "peers" ? std::ranges::any_of(tables.peers, speaks)
+                                    : std::ranges::any_of(tables.seasons, speaks);
+    if (!any) map.fail(key, file + " has no line of '" + of.name + "'");
+    for (const PeerLine& line : tables.peers) {
+      if (key != "peers" || !speaks(line) || (line.currency != 0) == (of.scale != 0)) continue;
+      throw UsageError(file + ":" + std::to_string(line.line) + ": currency: '" + of.name +
+                       (of.scale != 0 ? "' is of money, which has one" : "' is of no money"));
+    }
   }
 
   int operand(const YAML::Node& node) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "features/spec_tables.hpp"
 #include "kernels/data/event.hpp"
 #include "kernels/window/window_plan.hpp"
 
@@ -57,6 +58,9 @@ enum class FeatureKind : std::uint8_t {
   streak,       // newest buckets that reach a mark, without a break
   decayed_count,
   decayed_sum,  // halved every `half_life`
+  peer_mean,
+  peer_stddev,
+  season,  // of another feature, from the tables beside the spec
 };
 
 /// How coarse a number is: exact, by buckets of a tier, by a decay, by a sketch.
@@ -81,6 +85,7 @@ struct Feature {
   std::uint8_t bit = 0;            // event_bit
   std::int64_t unit_ms = 0;        // since, history
   std::vector<int> add, subtract;  // net; of the others: add[0], add[1]
+  int of = -1;                     // peer_*, season: the feature that the table speaks of
   int scale = 0;                   // 1 money, 0 count or ratio, -1 per money
   bool of_amount = false;          // active, streak: by takings, not by events
   int grain = 0;                   // of derived ones the coarsest of the operands
@@ -91,11 +96,17 @@ inline bool is_decayed(const Feature& feature) {
   return feature.kind == FeatureKind::decayed_count || feature.kind == FeatureKind::decayed_sum;
 }
 
+/// Read from a table; a season's `delay` is in days.
+inline bool is_tabled(const Feature& feature) {
+  return feature.of >= 0;
+}
+
 struct FeatureSpec {
   std::string origin;  // the file, for messages
   std::string name;
   std::vector<Measure> measures;
   std::vector<Feature> features;
+  SpecTables tables;
 };
 
 /// Parses and checks. Throws UsageError "origin:line:column: what".

@@ -126,6 +126,15 @@ std::string formula_text(const FeatureSpec& spec, const Feature& feature) {
     case FeatureKind::quantile:
       return fmt::format("quantile {}({})", feature.below,
                          spec.measures[static_cast<std::size_t>(feature.measure)].name);
+    case FeatureKind::peer_mean:
+    case FeatureKind::peer_stddev:
+      return fmt::format("{} of {} among peers",
+                         feature.kind == FeatureKind::peer_mean ? "mean" : "stddev",
+                         spec.features[static_cast<std::size_t>(feature.of)].name);
+    case FeatureKind::season:
+      return fmt::format(
+          "season of {}{}", spec.features[static_cast<std::size_t>(feature.of)].name,
+          feature.delay > 0 ? fmt::format(" {} days before", feature.delay) : std::string());
     case FeatureKind::ratio:
       return fmt::format("{} / {}", operand(0), operand(1));
     case FeatureKind::change:

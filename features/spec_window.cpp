@@ -45,6 +45,15 @@ Span read_span(const YamlMap& map, const std::string& key, const std::string& te
 
 }  // namespace
 
+void read_delay_days(YamlMap& map, Feature& feature) {
+  const std::string text = map.text("delay");
+  const Span span = read_span(map, "delay", text);
+  if (span.unit.minutes < tier_minutes[2] || span.count > 1'000) {
+    map.fail("delay", "'" + text + "' is not up to 1000d or 1000w");
+  }
+  feature.delay = span.count * span.unit.minutes / tier_minutes[2];
+}
+
 void read_half_life(YamlMap& map, Feature& feature) {
   const std::string text = map.text("half_life");
   const Span span = read_span(map, "half_life", text);

@@ -11,6 +11,9 @@ namespace tidemark {
 /// a ring.
 void read_feature_window(YamlMap& map, const std::string& of_family, Feature& feature);
 
+/// Reads a `delay` in days.
+void read_delay_days(YamlMap& map, Feature& feature);
+
 /// Reads `half_life` into tier and length.
 void read_half_life(YamlMap& map, Feature& feature);
 

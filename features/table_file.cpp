@@ -25,6 +25,18 @@ std::string day_text(std::int32_t day) {
                      day - day_of_month_start(month) + 1);
 }
 
+std::string table_field(std::string_view text) {
+  if (text.find_first_of(",\"") == std::string_view::npos && !text.starts_with('#')) {
+    return std::string(text);
+  }
+  std::string field = "\"";
+  for (const char c : text) {
+    if (c == '"') field += '"';
+    field += c;
+  }
+  return field + '"';
+}
+
 bool parse_day(std::string_view text, std::int32_t& day) {
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
   const auto digits = [&](std::size_t from, std::size_t count) {
@@ -44,7 +56,7 @@ bool parse_day(std::string_view text, std::int32_t& day) {
 }
 
 TableFile::TableFile(std::string_view text, std::string origin,
-                     std::initializer_list<std::string_view> columns)
+                     std::span<const std::string_view> columns)
     : rest_(text), origin_(std::move(origin)), columns_(columns.begin(), columns.end()) {
   if (const auto offset = invalid_utf8_offset(text)) {
     line_ = 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + *offset, '\n'));
@@ -136,10 +148,9 @@ void TableFile::fail_at(std::size_t column, const std::string& what) const {
   throw UsageError(fmt::format("{}:{}:{}: {}", origin_, line_, column, what));
 }
 
-void TableFile::check_order(int order, const std::string& key) const {
-  if (order < 0) return;
-  fail(0, order == 0 ? fmt::format("the line before has the same {}", key)
-                     : fmt::format("lines are to be sorted by {}", key));
+void TableFile::fail_order(bool same, std::string_view columns) const {
+  fail(0, same ? fmt::format("the line before has the same {}", columns)
+               : fmt::format("lines are to be sorted by {}", columns));
 }
 
 }  // namespace tidemark

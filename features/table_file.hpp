@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +20,7 @@ class TableFile {
  public:
   /// `origin` is the file's name, for messages. Throws UsageError unless the text is UTF-8 and its
   /// first line lists `columns`.
-  TableFile(std::string_view text, std::string origin,
-            std::initializer_list<std::string_view> columns);
+  TableFile(std::string_view text, std::string origin, std::span<const std::string_view> columns);
 
   /// Goes to the next line; false behind the last one. Throws UsageError for another number of
   /// fields than there are columns.
@@ -36,15 +35,18 @@ class TableFile {
 
   /// Throws UsageError `origin:line:column: field: what`.
   [[noreturn]] void fail(std::size_t column, const std::string& what) const;
-  /// Refuses a line whose key is not above that of the line before it: `order` is the comparison of
-  /// the one before with this one, `key` names the columns.
-  void check_order(int order, const std::string& key) const;
+  /// Refuses a line whose key is not above that of the line before it; `columns` are the key's.
+  template <typename Key>
+  void check_order(const Key& before, const Key& key, std::string_view columns) const {
+    if (!(before < key)) fail_order(before == key, columns);
+  }
 
  private:
   struct Field {
     std::string text;
     std::size_t column = 0;  // of its first character, from 1
   };
+  [[noreturn]] void fail_order(bool same, std::string_view columns) const;
   bool take_line();
   void split(std::string_view line);
   [[noreturn]] void fail_at(std::size_t column, const std::string& what) const;
@@ -56,6 +58,8 @@ class TableFile {
   std::size_t line_ = 0;
 };
 
+/// Text as a field that a TableFile reads back, unless it has a line's end in it.
+std::string table_field(std::string_view text);
 /// A day as 2024-02-29.
 std::string day_text(std::int32_t day);
 /// The day of such a text; false where it is none of the years 1 to 9999.

@@ -143,6 +143,37 @@ TIDEMARK_HD inline Fraction read_scan(const WindowPlanView& plan, const ReadStep
   return {static_cast<double>(longest), 1.0};
 }
 
+/// What a table says of the record's group as of its day; none where it says nothing.
+TIDEMARK_HD inline Fraction read_table(const WindowPlanView& plan, const ReadStep& step,
+                                       const unsigned char* record) {
+  const std::uint64_t group = field_at<std::uint64_t>(record, plan.group_offset);
+  if (group == 0) return {};
+  const RecordHead& head = field_at<RecordHead>(record, 0);
+  std::uint32_t key = 0;
+  if (step.kind == ReadKind::season) {
+    const std::int32_t month = month_of_day(head.day - static_cast<std::int32_t>(step.b));
+    key = static_cast<std::uint32_t>(month - static_cast<std::int32_t>(floor_div(month, 12)) * 12);
+  } else if (step.b != 1) {
+    key = head.profile_currency != 0 ? head.profile_currency : head.first_currency;
+  }
+  const TableSeries& series = plan.series[step.a + group - 1];
+  std::uint32_t low = series.begin, high = series.end;  // the first entry that is too late
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    const TableEntry& entry = plan.entries[middle];
+    const bool before = entry.key < key || (entry.key == key && entry.day <= head.day);
+    (before ? low : high) = before ? middle + 1 : middle;
+  }
+  if (low == series.begin || plan.entries[low - 1].key != key) return {};
+  const double value = plan.entries[low - 1].value;
+  if (value != value) return {};
+  if (step.kind == ReadKind::season || step.b == 1) return {value, 1.0};
+  // The table is in major units, numbers on their way are in minor ones.
+  const double units = minor_units(head.exponent);
+  if (step.b == 2) return {value * units, 1.0};
+  return {value, units};
+}
+
 /// Kinds that read the record.
 TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const ReadStep& step,
                                              const unsigned char* record) {
@@ -179,6 +210,9 @@ TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const R
       return read_scan(plan, step, record);
     case ReadKind::decayed:
       return {static_cast<double>(total(step.a)), 65536.0};
+    case ReadKind::peers:
+    case ReadKind::season:
+      return read_table(plan, step, record);
     case ReadKind::since:
       return read_time_since(step, head.clock_ms, field_at<std::uint64_t>(record, step.a));
     case ReadKind::history:

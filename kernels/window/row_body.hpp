@@ -26,6 +26,7 @@ struct WindowRow {
   std::uint32_t currency = 0;    // of a profile: the one it names, 0 for none
   std::uint32_t matrix_row = 0;  // UINT32_MAX: not read out
   std::uint16_t zone = 0;        // of a profile
+  std::uint16_t group = 0;       // of a profile: of those that the plan's tables speak of
   EventType type = EventType::none;
   std::uint8_t bits = 0;  // EventBit, less those of the calendar
   RowRole role = RowRole::left_out;

@@ -80,6 +80,8 @@ DeviceWindows::DeviceWindows(const WindowPlan& plan, const WindowPlanView& view,
   mine.operands = keep(plan.operands);
   mine.columns = keep(plan.columns);
   mine.estimates = keep(plan.estimates);
+  mine.series = keep(plan.series);
+  mine.entries = keep(plan.entries);
   sort_reads(plan);
   std::vector<std::uint32_t> step_rings(plan.updates.size());
   for (const RingUpdate& update : plan.ring_updates) {

@@ -44,6 +44,7 @@ __device__ void run_group(const DevicePlan& plan, const Records& records, const 
     const WindowRow row = batch.rows[batch.order[at]];
     const RowEffect effect = settle_row(row, plan.exponents, head);
     if (effect.empties) team_empty<Team>(plan.windows, record, head);
+    if (row.role == RowRole::profile) team_set_group<Team>(plan.windows, record, row.group);
     const bool reads = row.matrix_row != UINT32_MAX;
     float* const out = batch.matrix + (reads ? row.matrix_row * batch.stride : 0);
     if (effect.counts) {

@@ -198,6 +198,8 @@ enum class ReadKind : std::uint8_t {
   decayed,      // a: decayed sum
   since,        // a: latest time, b: milliseconds of the unit
   history,      // b: milliseconds of the unit
+  peers,        // a: first series of the table, b: 1 + scale of the number
+  season,       // a: first series of the table, b: days back
   event_amount,
   event_type,  // a, b: mask of types; 1 if the event's is one of them
   event_bit,   // a: EventBit
@@ -211,6 +213,19 @@ struct ReadStep {
   ReadKind kind = ReadKind::total;
   std::uint32_t target = 0;  // number of the result
   std::uint32_t a = 0, b = 0, c = 0;
+};
+
+/// A line of a table: from `day` on, `value` is that of `key`: the currency in force, or the month
+/// of the year from 0. NaN: none from that day on.
+struct TableEntry {
+  std::uint32_t key = 0;
+  std::int32_t day = 0;
+  double value = 0;
+};
+
+/// The entries of one table and one group of merchants, sorted by key and day.
+struct TableSeries {
+  std::uint32_t begin = 0, end = 0;
 };
 
 /// A column: which number, its place in the row, its unit and what it is where there is none.
@@ -239,13 +254,16 @@ struct WindowPlanView {
   const ReadStep* reads = nullptr;
   const std::int32_t* operands = nullptr;
   const ReadColumn* columns = nullptr;
-  const double* estimates = nullptr;  // tables of linear counting, by set bits
+  const double* estimates = nullptr;    // tables of linear counting, by set bits
+  const TableSeries* series = nullptr;  // by table, then by group less 1
+  const TableEntry* entries = nullptr;
   std::uint32_t ring_count = 0;
   std::uint32_t decay_count = 0;
   std::uint32_t read_count = 0;
   std::uint32_t number_count = 0;  // doubles of scratch: twice this
   std::uint32_t column_count = 0;
   std::uint32_t record_bytes = 0;  // multiple of 64
+  std::uint32_t group_offset = 0;  // of the merchant's group, 8 bytes; 0: the plan has no tables
   std::uint32_t front_bytes = 0;   // head, ring states and totals: what a read-out touches
   std::int32_t tier_buckets[tier_count] = {};  // 0: unused; what decides that an event is late
 };
@@ -269,6 +287,8 @@ struct WindowPlan {
   std::vector<std::int32_t> operands;
   std::vector<ReadColumn> columns;
   std::vector<double> estimates;
+  std::vector<TableSeries> series;
+  std::vector<TableEntry> entries;
 };
 
 }  // namespace tidemark

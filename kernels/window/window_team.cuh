@@ -274,6 +274,15 @@ __device__ void team_read(const DevicePlan& all, const ReadSource& from, std::ui
   Team::sync();
 }
 
+/// Notes the group of a profile, where the plan has tables. The team is synchronised before it is
+/// read, at the end of the row's event.
+template <class Team>
+__device__ void team_set_group(const WindowPlanView& plan, unsigned char* record,
+                               std::uint16_t group) {
+  if (plan.group_offset == 0 || Team::rank() != 0) return;
+  field_at<std::uint64_t>(record, plan.group_offset) = group;
+}
+
 /// The rings stand at the clock as before, with nothing in them. History goes on.
 template <class Team>
 __device__ void team_empty(const WindowPlanView& plan, unsigned char* record, RecordHead& head) {

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "tests/features/stream_builder.hpp"
-#include "tests/features/wild_stream.hpp"
+#include "tests/features/tabled_spec.hpp"
 
 namespace tidemark::test {
 namespace {
@@ -65,6 +65,14 @@ RC_GTEST_PROP(OracleProperty, AmountsInOtherCurrenciesHaveNoDifference, ()) {
   const auto rates = random_rates(random);
   expect_no_difference(plan, shape, {*rc::gen::inRange<std::size_t>(1, 100)},
                        *rc::gen::inRange(1, 4), rates.get());
+}
+
+RC_GTEST_PROP(OracleProperty, TablesOfPeersAndSeasonsHaveNoDifference, ()) {
+  const StreamShape shape = any_shape(300);
+  std::mt19937 random(shape.seed + 3);
+  const TabledSpec tabled(random);
+  expect_no_difference(tabled.plan(), shape, {*rc::gen::inRange<std::size_t>(1, 100)},
+                       *rc::gen::inRange(1, 4));
 }
 
 RC_GTEST_PROP(OracleProperty, StateIsTheSameForAnySplitThreadsAndCapacity, ()) {

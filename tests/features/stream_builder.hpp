@@ -42,6 +42,7 @@ struct Line {
   std::string invoice, order;
   std::string time_zone;         // profile
   std::string profile_currency;  // profile
+  std::string industry = "retail", region;
 };
 
 inline Source source_of(EventType type) {
@@ -81,7 +82,8 @@ class Stream {
     if (kept.type == EventType::profile) {
       Profile profile;
       profile.time_zone = kept.time_zone;
-      profile.industry = "retail";
+      profile.industry = kept.industry;
+      profile.region = kept.region;
       if (!kept.profile_currency.empty()) profile.currency = pack_currency(kept.profile_currency);
       batch.profile_index[row] = static_cast<std::int32_t>(batch.profiles.size());
       batch.profiles.push_back(profile);

@@ -129,6 +129,10 @@ inline constexpr std::int64_t turning_points_ms[] = {
 // With two digits after the point, none, three and four.
 inline constexpr std::string_view foreign_currencies[] = {"USD", "JPY", "KWD", "CLF"};
 
+// Tables may speak of the first of each.
+inline constexpr std::string_view industries[] = {"food", "retail", "travel", ""};
+inline constexpr std::string_view regions[] = {"east", "west, far", "north", ""};
+
 struct StreamShape {
   std::uint32_t seed = 0;
   int events = 200;
@@ -177,6 +181,8 @@ inline Line random_line(std::mt19937& random, int foreign_of) {
     line.currency = pick(foreign_currencies, random);
   }
   if (random() % 5 != 0) line.time_zone = pick(zones, random);
+  line.industry = pick(industries, random);
+  line.region = pick(regions, random);
   if (random() % 3 == 0) line.profile_currency = random() % 2 == 0 ? "JPY" : "CNY";
   return line;
 }

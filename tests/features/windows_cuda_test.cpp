@@ -9,7 +9,7 @@
 #include "kernels/base/failure.hpp"
 #include "kernels/runtime/cuda_probe.hpp"
 #include "kernels/window/window_cuda.hpp"
-#include "tests/features/wild_stream.hpp"
+#include "tests/features/tabled_spec.hpp"
 
 namespace tidemark::test {
 namespace {
@@ -40,7 +40,7 @@ class Pair {
       if (batch.outcome[row] == Outcome::scored) matrix_row[row] = scored++;
     }
     std::vector<WindowRow> rows;
-    make_window_rows(batch, zone_, matrix_row, rows);
+    make_window_rows(batch, zone_, plan_->groups(), matrix_row, rows);
     FeatureMatrix cpu, cuda;
     cpu.resize(scored, plan_->names().size());
     cuda.resize(scored, plan_->names().size());
@@ -132,6 +132,13 @@ TEST_F(WindowsCudaTest, EveryAggregateOverRandomStreams) {
       expect_same(wild(), {seed, batch == 1 ? 60 : 400, 3}, batch);
     }
   }
+}
+
+TEST_F(WindowsCudaTest, TablesOfPeersAndSeasons) {
+  std::mt19937 random(7);
+  const TabledSpec tabled(random);
+  expect_same(tabled.plan(), {31, 60, 3}, 1);
+  expect_same(tabled.plan(), {32, 400, 3}, 64);
 }
 
 TEST_F(WindowsCudaTest, QuickstartOverManyMerchants) {
