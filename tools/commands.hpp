@@ -17,6 +17,7 @@ void add_redrive_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_score_command(CLI::App& app);
 void add_serve_command(CLI::App& app);
+void add_tables_command(CLI::App& app);
 void add_topics_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   tidemark::add_replay_command(app);
   tidemark::add_score_command(app);
   tidemark::add_features_command(app);
+  tidemark::add_tables_command(app);
   tidemark::add_topics_command(app);
   tidemark::add_checkpoint_command(app);
   tidemark::add_verify_command(app);
