@@ -38,7 +38,7 @@ FeatureOracle::FeatureOracle(std::shared_ptr<const FeaturePlan> plan,
 FeatureOracle::~FeatureOracle() = default;
 
 FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
-                                       const RateTable* rates) {
+                                       const RateTable* rates, bool wanted) {
   if (batch.outcome[row] != Outcome::pending) return {batch.outcome[row], {}};
   const bool tombstone = batch.type[row] == EventType::tombstone;
   if (tombstone && !merchants_.contains(batch.merchant_id[row])) return {Outcome::applied, {}};
@@ -114,15 +114,18 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
   if (batch.order_hash[row] != 0) event.bits |= event_bit_order;
   merchant.take(std::move(event));
   if (!scored) return {Outcome::applied, {}};
-  return read_scored(merchant, currency);
+  return read_scored(merchant, currency, wanted);
 }
 
-FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant,
-                                              CurrencyCode currency) {
+FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant, CurrencyCode currency,
+                                              bool wanted) {
   const OracleEvent own = merchant.events.back();
   const OracleReading reading{&merchant, merchant.clock_ms, merchant.clock_day, &own};
+  const auto features_of = [&](const OracleReading* payer) {
+    return wanted ? read(reading, payer) : std::vector<float>();
+  };
   if (own.payer_hash == 0 || !plan_->has_payers()) {
-    return {Outcome::scored, read(reading, nullptr)};
+    return {Outcome::scored, features_of(nullptr)};
   }
   std::unique_ptr<OracleHistory>& known = payers_[own.payer_hash];
   if (known == nullptr) {
@@ -131,13 +134,13 @@ FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant,
     known->first_currency = currency;
   }
   if (known->first_currency != currency) {
-    return {Outcome::scored, read(reading, nullptr)};
+    return {Outcome::scored, features_of(nullptr)};
   }
   OracleEvent paid = own;
   set_calendar(paid, known->zone);
   known->take(std::move(paid));
   const OracleReading payer{known.get(), known->clock_ms, known->clock_day, &own};
-  return {Outcome::scored, read(reading, &payer)};
+  return {Outcome::scored, features_of(&payer)};
 }
 
 std::vector<float> FeatureOracle::read_out(std::string_view merchant_id, std::int64_t at_ms) const {

@@ -32,13 +32,15 @@ class FeatureOracle {
     std::vector<float> features;  // of scored rows
   };
   /// The next row in sequence order, amounts in other currencies by the lines of `rates`. A row
-  /// that is no longer pending keeps its outcome.
-  Row next(const EventBatch& batch, std::size_t row, const RateTable* rates = nullptr);
+  /// that is no longer pending keeps its outcome. Features are read out where they are wanted: that
+  /// is what takes the time.
+  Row next(const EventBatch& batch, std::size_t row, const RateTable* rates = nullptr,
+           bool wanted = true);
   /// A sweep's row of a merchant that has been seen.
   std::vector<float> read_out(std::string_view merchant_id, std::int64_t at_ms) const;
 
  private:
-  Row read_scored(const OracleHistory& merchant, CurrencyCode currency);
+  Row read_scored(const OracleHistory& merchant, CurrencyCode currency, bool wanted);
   std::vector<float> read(const OracleReading& merchant, const OracleReading* payer) const;
 
   std::shared_ptr<const FeaturePlan> plan_;

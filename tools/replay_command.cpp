@@ -1,68 +1,27 @@
 // `tidemark replay`: the engine over JSON Lines files, or once more over topics.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "kernels/base/failure.hpp"
-#include "stream/parse/time.hpp"
 #include "stream/pipeline/replay.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
+#include "tools/input_options.hpp"
 
 namespace tidemark {
 namespace {
 
 struct Options {
   ConfigOptions config;
-  std::vector<std::string> inputs, labels;
-  std::string out, rows, sample, now, backend;
+  InputOptions inputs;
+  std::vector<std::string> labels;
+  std::string out, rows, sample, backend;
   std::vector<int> partitions;
   int threads = -1;  // not given
   bool kafka = false, json = false;
 };
-
-void add_input(const std::string& input, ReplayOptions& replay) {
-  const std::size_t equals = input.find('=');
-  const std::string name = input.substr(0, equals);
-  for (std::size_t s = 0; s < source_count; ++s) {
-    if (equals == std::string::npos || name != name_of(static_cast<Source>(s))) continue;
-    if (replay.inputs[s]) throw UsageError("--input " + input + ": " + name + " is given twice");
-    replay.inputs[s] = input.substr(equals + 1);
-    return;
-  }
-  throw UsageError("--input " + input +
-                   ": expected SOURCE=FILE, where SOURCE is payments, invoices, merchants, "
-                   "signals, feedback or control");
-}
-
-std::int64_t parse_now(const std::string& text) {
-  if (text.empty()) {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-  }
-  // Read as an event's time is, so that the two can be compared without overflow.
-  std::int64_t now_ms = 0;
-  if (parse_rfc3339(text, now_ms) || parse_epoch_ms(text, now_ms)) return now_ms;
-  throw UsageError("--now " + text +
-                   ": expected RFC 3339, as 2025-07-01T00:00:00Z, or epoch milliseconds, from 1970 "
-                   "to 2261");
-}
-
-RowsSample parse_sample(const std::string& text) {
-  RowsSample sample;
-  const char* end = text.data() + text.size();
-  const auto keep = std::from_chars(text.data(), end, sample.keep);
-  if (keep.ec == std::errc() && keep.ptr != end && *keep.ptr == '/') {
-    const auto of = std::from_chars(keep.ptr + 1, end, sample.of);
-    if (of.ec == std::errc() && of.ptr == end && sample.keep > 0 && sample.keep <= sample.of) {
-      return sample;
-    }
-  }
-  throw UsageError("--sample " + text + ": expected N/M, as 1/10, with N from 1 to M");
-}
 
 std::optional<RowsOptions> rows_of(const Options& options) {
   if (options.rows.empty()) {
@@ -71,7 +30,7 @@ std::optional<RowsOptions> rows_of(const Options& options) {
     return std::nullopt;
   }
   RowsOptions rows{options.rows, {}, {}};
-  if (!options.sample.empty()) rows.sample = parse_sample(options.sample);
+  if (!options.sample.empty()) rows.sample = parse_rows_sample(options.sample);
   for (const std::string& label : options.labels) rows.labels.push_back(parse_label_rule(label));
   return rows;
 }
@@ -84,18 +43,17 @@ void run(const Options& options) {
   }
   const Config config = settings.load();
   ReplayOptions replay_options;
-  if (options.kafka == !options.inputs.empty()) {
+  if (options.kafka == options.inputs.any()) {
     throw UsageError("give either --input SOURCE=FILE or --kafka");
   }
   if (!options.kafka && !options.partitions.empty()) {
     throw UsageError("--partition: only with --kafka");
   }
-  for (const std::string& input : options.inputs) add_input(input, replay_options);
+  options.inputs.apply(replay_options);
   replay_options.kafka = options.kafka;
   replay_options.partitions = options.partitions;
   replay_options.out = options.out;
   replay_options.rows = rows_of(options);
-  replay_options.now_ms = parse_now(options.now);
   const ReplaySummary summary = replay(config, replay_options);
   if (options.json) {
     fmt::print("{}\n", to_json(summary));
@@ -116,9 +74,7 @@ void add_replay_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "replay", "Run the engine over files, or over topics again, outputs into a folder");
   options->config.add_to(*command);
-  command->add_option("--input", options->inputs, "SOURCE=FILE: .jsonl, .gz or .zst (repeatable)")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  options->inputs.add_to(*command);
   command->add_flag("--kafka", options->kafka,
                     "Read the topics instead, in the order that the journal recorded");
   command->add_option("--partition", options->partitions,
@@ -136,9 +92,6 @@ void add_replay_command(CLI::App& app) {
   command->add_option(
       "--sample", options->sample,
       "With --rows: N/M of the merchants, each with all its rows, by hash of the id");
-  command->add_option(
-      "--now", options->now,
-      "What stands for the Kafka timestamp (RFC 3339 or epoch ms; default: the start)");
   command->add_option("--backend", options->backend, "auto, cpu or cuda");
   command->add_option("--threads", options->threads, "Workers (default: one per core)")
       ->check(CLI::Range(0, 1024));

@@ -14,13 +14,14 @@
 #include "features/table_file.hpp"
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/failure.hpp"
+#include "kernels/base/output_file.hpp"
 #include "kernels/base/read_file.hpp"
 #include "stream/parse/parser.hpp"
-#include "stream/pipeline/file_sink.hpp"
+#include "stream/parse/time.hpp"
+#include "stream/rows/row_reader.hpp"
 #include "stream/source/file_source.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
-#include "tools/rows_csv.hpp"
 
 namespace tidemark {
 namespace {
@@ -75,14 +76,14 @@ Merchants read_merchants(const Options& options, const Zone& default_zone) {
 }
 
 /// The features to estimate, with their columns in the rows.
-std::vector<std::size_t> columns_of(const Options& options, const RowsCsv& rows) {
+std::vector<std::size_t> columns_of(const Options& options, const std::vector<std::string>& names) {
   std::vector<std::size_t> columns;
   for (const std::string& name : options.features) {
-    const auto found = std::ranges::find(rows.features(), name);
-    if (found == rows.features().end()) {
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) {
       throw UsageError("--feature " + name + ": " + options.rows + " has no such column");
     }
-    columns.push_back(static_cast<std::size_t>(found - rows.features().begin()));
+    columns.push_back(static_cast<std::size_t>(found - names.begin()));
   }
   return columns;
 }
@@ -110,25 +111,30 @@ std::int32_t local_day(const Zone& zone, std::int64_t time_ms) {
 
 /// Rows stand in the order in which their events were merged, and at one instant payments and
 /// invoices come before profiles.
-void add_rows(RowsCsv& rows, const std::vector<std::size_t>& columns, Merchants& merchants,
+void add_rows(RowReader& rows, const std::vector<std::size_t>& columns, Merchants& merchants,
               const Zone& default_zone, CurrencyCode currency, TableEstimate& estimate) {
   std::uint32_t numbers = 0;
   std::int64_t merged_ms = INT64_MIN;
   std::vector<float> values(columns.size());
   const ProfileLine none{0, 0, "", "", 0, &default_zone};
-  while (rows.next()) {
-    Known& merchant = merchants[rows.merchant_id()];
+  StoredRow row;
+  while (rows.next(row)) {
+    std::int64_t time_ms = 0;
+    if (!parse_rfc3339(row.event_time, time_ms)) {
+      throw UsageError(rows.place() + ": event_time: is no RFC 3339 time");
+    }
+    Known& merchant = merchants[row.merchant_id];
     if (!merchant.seen) merchant.number = numbers++;
     merchant.seen = true;
-    merged_ms = std::max(merged_ms, rows.event_time_ms());
+    merged_ms = std::max(merged_ms, time_ms);
     for (; merchant.past < merchant.profiles.size(); ++merchant.past) {
       const ProfileLine& next = merchant.profiles[merchant.past];
       if (next.merged_ms >= merged_ms) break;
       merchant.day = std::max(merchant.day, local_day(*next.zone, next.time_ms));
     }
     const ProfileLine& profile = merchant.past == 0 ? none : merchant.profiles[merchant.past - 1];
-    merchant.day = std::max(merchant.day, local_day(*profile.zone, rows.event_time_ms()));
-    for (std::size_t f = 0; f < columns.size(); ++f) values[f] = rows.value(columns[f]);
+    merchant.day = std::max(merchant.day, local_day(*profile.zone, time_ms));
+    for (std::size_t f = 0; f < columns.size(); ++f) values[f] = row.features[columns[f]];
     const bool named = is_one_line(profile.industry) && is_one_line(profile.region);
     estimate.add({merchant.number, merchant.day, named ? profile.industry : none.industry,
                   named ? profile.region : none.region,
@@ -174,8 +180,9 @@ void run(const Options& options) {
   if (options.peers.empty() && options.seasons.empty()) {
     throw UsageError("give --peers FILE, --seasons FILE or both");
   }
-  RowsCsv rows(options.rows, plan->fingerprint());
-  const std::vector<std::size_t> columns = columns_of(options, rows);
+  const RowsManifest manifest = read_rows_manifest(options.rows, plan->fingerprint());
+  RowReader rows(options.rows, manifest);
+  const std::vector<std::size_t> columns = columns_of(options, manifest.columns.features);
   Merchants merchants = read_merchants(options, *zone);
   TableEstimate estimate(features_of(options, *plan), options.estimate);
   add_rows(rows, columns, merchants, *zone, currency, estimate);
@@ -198,7 +205,9 @@ void add_tables_command(CLI::App& app) {
   CLI::App* estimate = tables->add_subcommand(
       "estimate", "Estimate tables from rows; new lines go behind those that a file has");
   options->config.add_to(*estimate);
-  estimate->add_option("--rows", options->rows, "CSV of `replay --rows`, its manifest beside it")
+  estimate
+      ->add_option("--rows", options->rows,
+                   ".csv or .npy of `replay --rows`, its manifest beside it")
       ->required();
   estimate
       ->add_option("--merchants", options->merchants,

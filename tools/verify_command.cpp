@@ -7,17 +7,20 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/encode/json_writer.hpp"
+#include "stream/verify/rows_check.hpp"
 #include "stream/verify/verify.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
+#include "tools/input_options.hpp"
 
 namespace tidemark {
 namespace {
 
 struct Options {
   ConfigOptions config;
+  InputOptions inputs;
   std::vector<int> partitions;
-  std::string from, to;
+  std::string from, to, rows, sample;
   bool bytes = false, json = false;
 };
 
@@ -85,7 +88,42 @@ void print_table(const PartitionReport& report) {
   }
 }
 
+void run_rows(const Options& options) {
+  if (!options.from.empty() || !options.to.empty() || options.bytes) {
+    throw UsageError("--rows goes with --input, --partition, --sample and --json");
+  }
+  const Config config = options.config.load();
+  ReplayOptions inputs;
+  inputs.kafka = !options.inputs.any();
+  inputs.partitions = options.partitions;
+  options.inputs.apply(inputs);
+  RowsSample sample;
+  if (!options.sample.empty()) sample = parse_rows_sample(options.sample);
+  const RowsReport report = verify_rows(config, options.rows, inputs, sample);
+  if (options.json) {
+    fmt::print("{}\n", to_json(report));
+  } else {
+    for (const std::string& what : report.kept) fmt::print("  WRONG {}\n", what);
+    for (const auto& [column, count] : report.wrong_by_column) {
+      fmt::print("  {}: {} wrong\n", column, count);
+    }
+  }
+  std::fflush(stdout);
+  if (report.wrong > 0) {
+    throw RunError(fmt::format("verify: {} values or rows are wrong", report.wrong));
+  }
+  if (options.json) return;
+  fmt::print(
+      "verified: {} values in {} of {} rows, all those of {} merchants, as their history "
+      "gives them\n",
+      report.values, report.compared, report.rows, report.merchants);
+}
+
 void run(const Options& options) {
+  if (!options.rows.empty()) return run_rows(options);
+  if (!options.sample.empty() || options.inputs.any()) {
+    throw UsageError("--sample and --input: only with --rows");
+  }
   VerifyOptions verify_options;
   verify_options.partitions = options.partitions;
   verify_options.from_checkpoint = parse_checkpoint(options.from);
@@ -134,6 +172,12 @@ void add_verify_command(CLI::App& app) {
   command->add_flag("--bytes", options->bytes,
                     "Also replay the log, from its start or a checkpoint, and compare every byte "
                     "and state hash");
+  command->add_option("--rows", options->rows,
+                      "Instead: training rows of `tidemark replay --rows` (.csv, .npy), each value "
+                      "computed once more from the history of its merchant and payer");
+  options->inputs.add_to(*command);
+  command->add_option("--sample", options->sample,
+                      "With --rows: N/M of the file's merchants, each with all its rows");
   command->add_flag("--json", options->json, "One JSON object instead of tables");
   command->callback([options] { run(*options); });
 }

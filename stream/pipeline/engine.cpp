@@ -56,11 +56,13 @@ Engine::Engine(const Config& config, const LoadedRelease& release, Backend backe
 
 Engine::~Engine() = default;
 
+MerchantTableOptions merchant_options(const Config& config) {
+  return {config.merchants_max, config.dedup_events_max, config.dedup_horizon_ms, config.zone};
+}
+
 std::unique_ptr<Lane> make_lane(const Config& config,
                                 const std::shared_ptr<const FeaturePlan>& plan, int partition) {
-  const MerchantTableOptions options{config.merchants_max, config.dedup_events_max,
-                                     config.dedup_horizon_ms, config.zone};
-  return std::make_unique<Lane>(partition, plan, options, config.payers_max,
+  return std::make_unique<Lane>(partition, plan, merchant_options(config), config.payers_max,
                                 std::chrono::milliseconds(config.merge_idle_ms),
                                 config.dead_letters_of_last);
 }
@@ -99,6 +101,7 @@ std::size_t Engine::step_recorded(Lane& lane, Source source, std::size_t count,
 
 void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
   record_order(lane, rows);
+  if (out.before) out.before(rows, release_.rates.get());
   if (rows.source[0] == Source::control) {
     control(lane, rows, out);
     return;

@@ -17,12 +17,15 @@ namespace tidemark {
 /// Where one batch's output goes, in sequence order. Null pointers are not produced.
 struct EngineOutput {
   std::vector<OutputBatch>* records = nullptr;
+  /// Called once a batch before anything is decided, for whoever decides it all over again.
+  std::function<void(const EventBatch&, const RateTable*)> before;
   /// Called once a batch with rows and their features before decisions, for training rows.
   std::function<void(const EventBatch&, std::span<const std::uint32_t> matrix_row,
                      const FeatureMatrix&)>
       rows;
 };
 
+MerchantTableOptions merchant_options(const Config& config);
 /// An empty lane with the capacities and settings of a configuration.
 std::unique_ptr<Lane> make_lane(const Config& config,
                                 const std::shared_ptr<const FeaturePlan>& plan, int partition);

@@ -69,10 +69,12 @@ struct Run {
       : backend(resolve_backend(config.backend)),
         pool(config.threads),
         releases(config, backend, provenance, pool),
-        intake(config, pool, partitions),
-        sink(options.out) {
+        intake(config, pool, partitions) {
+    out.before = options.watch;
+    if (options.out.empty()) return;
+    sink.emplace(options.out);
     if (options.rows) rows.emplace(*options.rows, *releases.current().plan);
-    if (!releases.current().policy && !rows) {
+    if (!releases.current().policy && !rows && !options.watch) {
       throw UsageError(config.file +
                        ": bundle: empty, so there is nothing to decide with; only "
                        "--rows works without a bundle");
@@ -85,7 +87,7 @@ struct Run {
   }
 
   void flush() {
-    for (const OutputBatch& batch : records) sink.write(batch);
+    for (const OutputBatch& batch : records) sink->write(batch);
     records.clear();
   }
 
@@ -106,7 +108,7 @@ struct Run {
   ReplaySummary finish(const std::filesystem::path& folder,
                        std::chrono::steady_clock::time_point start) {
     flush();
-    sink.close();
+    if (sink) sink->close();
     if (rows) rows->close(releases.current().release.fingerprint);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     for (const OutcomeCounts& counts : summary.sources) summary.total.add(counts);
@@ -115,6 +117,7 @@ struct Run {
     summary.backend = name_of(backend);
     summary.seconds = took.count();
     summary.events_per_s = static_cast<double>(summary.total.consumed) / took.count();
+    if (!sink) return summary;
     OutputFile file(folder / "summary.json");
     file.write(to_json(summary) + "\n");
     file.close();
@@ -125,7 +128,7 @@ struct Run {
   ThreadPool pool;
   ReleaseSet releases;
   Intake intake;
-  FileSink sink;
+  std::optional<FileSink> sink;
   std::optional<RowsWriter> rows;
   std::vector<OutputBatch> records;
   EngineOutput out;

@@ -6,10 +6,12 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "features/rate_table.hpp"
 #include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/rows/rows_writer.hpp"
@@ -20,9 +22,11 @@ struct ReplayOptions {
   std::array<std::optional<std::filesystem::path>, source_count> inputs;
   bool kafka = false;               // topics and journal instead of files
   std::vector<int> partitions;      // with kafka: which ones, none = all
-  std::filesystem::path out;        // folder
+  std::filesystem::path out;        // folder; empty: nothing is written
   std::optional<RowsOptions> rows;  // also training rows
-  std::int64_t now_ms = 0;          // stands for the Kafka timestamp of every line
+  /// Sees each batch, and the exchange rates of its release, before it is decided.
+  std::function<void(const EventBatch&, const RateTable*)> watch;
+  std::int64_t now_ms = 0;  // stands for the Kafka timestamp of every line
 };
 
 struct ReplaySummary {

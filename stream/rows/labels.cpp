@@ -47,19 +47,21 @@ LabelRule parse_label_rule(const std::string& text) {
 }
 
 void Feedback::note(const EventBatch& events) {
-  for (std::size_t row = 0; row < events.rows(); ++row) {
-    if (!says_something(events.outcome[row])) continue;
-    const std::int64_t time_ms = events.event_time_ms[row];
-    if (time_ms == no_time) continue;
-    std::int64_t& reached = reached_.try_emplace(events.partition[row], long_ago).first->second;
-    reached = std::max(reached, time_ms);
-    const EventType type = events.type[row];
-    if (type == EventType::fraud || type == EventType::legitimate) {
-      if (events.ref_hash[row] == 0) continue;  // of no event in particular
-      entries_.push_back({events.merchant_hash[row], events.ref_hash[row], reached, type});
-    } else if (type == EventType::loan_default || type == EventType::repaid) {
-      entries_.push_back({events.merchant_hash[row], 0, reached, type});
-    }
+  for (std::size_t row = 0; row < events.rows(); ++row) note(events, row, events.outcome[row]);
+}
+
+void Feedback::note(const EventBatch& events, std::size_t row, Outcome outcome) {
+  if (!says_something(outcome)) return;
+  const std::int64_t time_ms = events.event_time_ms[row];
+  if (time_ms == no_time) return;
+  std::int64_t& reached = reached_.try_emplace(events.partition[row], long_ago).first->second;
+  reached = std::max(reached, time_ms);
+  const EventType type = events.type[row];
+  if (type == EventType::fraud || type == EventType::legitimate) {
+    if (events.ref_hash[row] == 0) return;  // of no event in particular
+    entries_.push_back({events.merchant_hash[row], events.ref_hash[row], reached, type});
+  } else if (type == EventType::loan_default || type == EventType::repaid) {
+    entries_.push_back({events.merchant_hash[row], 0, reached, type});
   }
 }
 

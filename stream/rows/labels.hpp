@@ -41,6 +41,8 @@ class Feedback {
   /// Takes note of the feedback among a batch's events, and of the time that each partition has
   /// reached. Duplicates and dead letters say nothing.
   void note(const EventBatch& events);
+  /// The same of one event, whose outcome is not in the batch yet.
+  void note(const EventBatch& events, std::size_t row, Outcome outcome);
   /// Once, behind the last note().
   void sort();
   /// 1, 0, or `unknown`: the stream ends before the row is mature, or, for default, the merchant

@@ -2,35 +2,17 @@
 #include "stream/rows/rows_writer.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <fstream>
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/output_file.hpp"
+#include "stream/rows/file_hash.hpp"
 
 namespace tidemark {
 namespace {
-
-std::string sha256_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(),
-                                                                     &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
-  std::vector<char> bytes(std::size_t{1} << 20);
-  while (file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())), file.gcount() > 0) {
-    EVP_DigestUpdate(hash.get(), bytes.data(), static_cast<std::size_t>(file.gcount()));
-  }
-  if (!file.eof()) throw RunError(path.string() + ": cannot be read back");
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int count = 0;
-  EVP_DigestFinal_ex(hash.get(), digest, &count);
-  std::string hex;
-  for (unsigned int i = 0; i < count; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 /// One label is called so; several have the names of what they say.
 std::vector<std::string> label_names(const std::vector<LabelRule>& rules) {
@@ -47,6 +29,19 @@ std::vector<std::string> label_names(const std::vector<LabelRule>& rules) {
 }
 
 }  // namespace
+
+RowsSample parse_rows_sample(const std::string& text) {
+  RowsSample sample;
+  const char* end = text.data() + text.size();
+  const auto keep = std::from_chars(text.data(), end, sample.keep);
+  if (keep.ec == std::errc() && keep.ptr != end && *keep.ptr == '/') {
+    const auto of = std::from_chars(keep.ptr + 1, end, sample.of);
+    if (of.ec == std::errc() && of.ptr == end && sample.keep > 0 && sample.keep <= sample.of) {
+      return sample;
+    }
+  }
+  throw UsageError("--sample " + text + ": expected N/M, as 1/10, with N from 1 to M");
+}
 
 RowsWriter::RowsWriter(const RowsOptions& options, const FeaturePlan& plan)
     : options_(options),

@@ -25,6 +25,9 @@ struct RowsSample {
   bool takes(std::uint64_t merchant_hash) const { return merchant_hash % of < keep; }
 };
 
+/// "1/20". Throws UsageError.
+RowsSample parse_rows_sample(const std::string& text);
+
 struct RowsOptions {
   std::filesystem::path file;
   RowsSample sample;

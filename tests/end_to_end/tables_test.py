@@ -178,7 +178,7 @@ def test_rows_that_are_not_those_of_the_manifest_are_refused(scene, tmp_path):
     manifest = (scene / "rows.csv.manifest.json").read_bytes()
     (tmp_path / "rows.csv.manifest.json").write_bytes(manifest)
     rows.write_bytes(text[:-1])
-    assert f"{rows}:" in (said := program.fails(2, *command, *settings)) and "is cut" in said
+    assert "is not the file that its manifest tells of" in program.fails(2, *command, *settings)
     rows.write_bytes(text[: text.rindex(b"\n", 0, -1) + 1])
     assert "is not the file that its manifest tells of" in program.fails(2, *command, *settings)
     assert "the rows are of spec" in program.fails(2, *command, *program.settings("bundle="))

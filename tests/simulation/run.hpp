@@ -16,7 +16,7 @@ struct RunOptions {
   /// A small run in which nothing but `plan` goes wrong: two instances, a few payments.
   bool small = false;
   bool at_least_once = false;  // the delivery
-  bool standby = false;  // instances follow what others own
+  bool standby = false;        // instances follow what others own
   std::vector<Strike> plan;
   std::vector<Strike>* opportunities = nullptr;
   bool trace = false;  // all steps on stderr
