@@ -141,13 +141,28 @@ std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
   ReadRange range{journal, manifest.partition, log_beginning,
                   std::min(bounds.stable_end, manifest.journal_next + look_around)};
   std::optional<JournalPlace> place;
+  std::uint64_t state_hash = 0;
+  std::int64_t behind = range.until;  // the first record that it does not contain
   // Further back only where nothing but transactions that came to nothing lie before it.
   for (std::int64_t reach = look_around; !place; reach *= 8) {
     range.from = manifest.journal_next - reach;
     look_at_journal(client, range, [&](const JournalRecord& record, std::int64_t offset) {
-      if (is_contained(record, manifest.next)) place = JournalPlace{offset, record.state_hash};
+      if (is_contained(record, manifest.next)) {
+        place = JournalPlace{offset, {}};
+        state_hash = record.state_hash;
+      } else {
+        behind = std::min(behind, offset);
+      }
     });
     if (range.from <= bounds.begin) break;
+  }
+  if (!place) return place;
+  if (state_hash != manifest.state_hash) {
+    place->why_not = fmt::format("its state has hash {:016x}, {} has {:016x} where it stands",
+                                 manifest.state_hash, journal, state_hash);
+  } else if (manifest.journal_next <= place->offset || manifest.journal_next > behind) {
+    place->why_not = fmt::format("it goes on at offset {} of {}, where it stands at {}",
+                                 manifest.journal_next, journal, place->offset);
   }
   return place;
 }
@@ -162,11 +177,8 @@ std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient&
   // Deleted up to there: nothing to compare with, and what reads on will say what it lacks.
   if (manifest.journal_next < bounds.begin) return {};
   const auto place = place_in_journal(manifest, bounds, client, journal);
-  if (!place || place->state_hash == manifest.state_hash) return {};
-  return fmt::format(
-      "its state has hash {:016x}, the journal has {:016x} where it stands: it is of "
-      "another journal",
-      manifest.state_hash, place->state_hash);
+  if (!place || place->why_not.empty()) return {};
+  return place->why_not + ": it is of another journal";
 }
 
 std::optional<RestoredLane> restore_of_journal(const RepeatTools& tools,

@@ -32,7 +32,7 @@ struct LogRepeater {
 /// Where a checkpoint stands in its journal: the last record that its state contains.
 struct JournalPlace {
   std::int64_t offset = 0;
-  std::uint64_t state_hash = 0;  // that the journal gives it there
+  std::string why_not;  // of this journal: another state hash, or it goes on elsewhere
 };
 /// Nothing where that record is deleted. `bounds` are the journal's, settled.
 std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
@@ -41,7 +41,8 @@ std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
 
 /// Why a checkpoint is not of this journal, or nothing: topics may have been made anew, or another
 /// group's checkpoints lie in its folder. The last record that the state contains has to have its
-/// hash, as far as the journal still has that record.
+/// hash, as far as the journal still has that record, and the checkpoint to go on right behind it:
+/// another journal over the same inputs may reach the same state at another offset.
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal);
 

@@ -51,11 +51,7 @@ StartingPoints::Judged StartingPoints::judge(const CheckpointManifest& manifest)
                             "to compare its state hash with",
                             journal, bounds.begin)};
   }
-  if (place->state_hash != manifest.state_hash) {
-    return {-1, fmt::format("its state has hash {:016x}, {} has {:016x} where it stands",
-                            manifest.state_hash, journal, place->state_hash)};
-  }
-  return {place->offset, {}};
+  return {place->offset, place->why_not};
 }
 
 std::int64_t StartingPoints::journal_behind(int partition, std::uint64_t generation) {

@@ -138,7 +138,7 @@ def test_begins_at_a_checkpoint_in_a_topic(served):
     assert_begins_behind_the_middle(served, served.verify(0, "--from", "checkpoint", more=store))
 
 
-def test_says_why_there_is_no_checkpoint_to_begin_from(served, tmp_path):
+def test_says_why_there_is_no_checkpoint_to_begin_from(served, broker, tmp_path):
     def reason(*more, of=("--from", "checkpoint")):
         return served.verify(2, *of, more=more)["reason"]
 
@@ -150,6 +150,16 @@ def test_says_why_there_is_no_checkpoint_to_begin_from(served, tmp_path):
     assert "has no checkpoint of group" in reason(of=("--from", "checkpoint=77"))
     for word in ("checkpoint=", "checkpoint=x", "checkpoints", "checkpoint=0"):
         assert "expected checkpoint" in served.verify(2, "--from", word)
+    # One of another life of these topics: another state, or the same one at another offset of the
+    # journal, as its transactions fell.
+    other = kafka.Deployment(broker, tmp_path, inputs="verify-checkpoint-", name="other-")
+    other.create_topics(PARTITIONS)
+    with other.serve("transaction.events_max=200", *STEPS[::2]) as serve:
+        serve.wait_committed(sum(other.ends().values()) / 3)
+        serve.finish()
+    folder = tmp_path / "checkpoints-verify-checkpoint-other-"
+    shutil.move(folder / other.group, folder / served.deployment.group)
+    assert "where it stands" in reason(f"checkpoint.directory={folder}")
     # One with another state hash than it was written with is no manifest any more.
     group = served.deployment.group
     mine = served.deployment.folder / "checkpoints-verify-checkpoint-" / group
