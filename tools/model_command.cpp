@@ -138,6 +138,7 @@ void print_report(const std::string& file, const ModelReport& report) {
   line("memory", fmt::format("{:.1f} MiB compiled", static_cast<double>(report.bytes) / 1048576));
   if (report.rate.points.empty()) return;
   line("kernel", fmt::format("{} ({})", report.rate.kernel, report.rate.isa));
+  if (!report.rate.why.empty()) line("", report.rate.why);
   line("load", fmt::format("{:.1f} ms", report.rate.load.ms()));
   line("rate",
        fmt::format("{:.0f} rows/s, one row in {:.1f} us: measured just now, one thread, rows "

@@ -113,6 +113,7 @@ ForestBenchResult bench_forest(const ForestBenchOptions& options, FeatureMatrixV
   }
   const auto scorer = make_forest_scorer(forest, own_columns(forest), options.backend);
   result.kernel = scorer->kernel();
+  result.why = scorer->why();
   result.isa = scorer->isa();
   ThreadPool pool(options.threads);
   const std::size_t largest = *std::max_element(options.batches.begin(), options.batches.end());
@@ -164,9 +165,9 @@ std::string to_json(const ForestBenchResult& result) {
   std::string text = fmt::format(
       "{{\"bytes\":{},\"load_ms\":{:.3f},\"first_load_ms\":{:.3f},\"import_ms\":{:.3f},"
       "\"compile_ms\":{:.3f},"
-      "\"kernel\":\"{}\",\"isa\":\"{}\",\"points\":[",
+      "\"kernel\":\"{}\",\"why\":\"{}\",\"isa\":\"{}\",\"points\":[",
       result.load.bytes, result.load.ms(), result.load.first_ms, result.load.import_ms,
-      result.load.compile_ms, result.kernel, result.isa);
+      result.load.compile_ms, result.kernel, result.why, result.isa);
   for (std::size_t i = 0; i < result.points.size(); ++i) {
     const ForestBenchPoint& point = result.points[i];
     text += fmt::format("{}{{\"batch\":{},\"rows_per_s\":{:.1f},\"call_us\":{:.3f}}}",

@@ -38,7 +38,7 @@ struct ForestLoad {
 
 struct ForestBenchResult {
   ForestLoad load;
-  std::string kernel, isa;
+  std::string kernel, why, isa;
   std::vector<ForestBenchPoint> points;
 };
 

@@ -26,6 +26,7 @@ class LinearScorer final : public ForestScorer {
     trees_->leaves(rows, out, pool);
   }
   std::string_view kernel() const override { return name_; }
+  std::string why() const override { return trees_->why(); }
   std::string_view isa() const override { return trees_->isa(); }
   std::size_t bytes() const override {
     return trees_->bytes() + terms_.size() * sizeof(LinearTerm);

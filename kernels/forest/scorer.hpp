@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "kernels/data/feature_matrix.hpp"
@@ -23,8 +24,10 @@ class ForestScorer {
   /// Leaf numbers within their tree. `out`: rows x trees.
   virtual void leaves(FeatureMatrixView rows, std::span<std::int32_t> out, ThreadPool& pool) = 0;
   virtual std::string_view kernel() const = 0;  // name of the kernel chosen at load
-  virtual std::string_view isa() const = 0;     // instruction set or device
-  virtual std::size_t bytes() const = 0;        // of the compiled forest, without working memory
+  /// Why that one: what of the forest's shape and the machine has decided. May be empty.
+  virtual std::string why() const { return {}; }
+  virtual std::string_view isa() const = 0;  // instruction set or device
+  virtual std::size_t bytes() const = 0;     // of the compiled forest, without working memory
 };
 
 /// `columns[f]` is the matrix column of the model's feature f. The forest is copied into images.

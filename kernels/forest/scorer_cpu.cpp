@@ -1,5 +1,7 @@
 #include "kernels/forest/scorer_cpu.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -27,14 +29,13 @@ class CpuScorer final : public ForestScorer {
       : image_(std::move(image)),
         kernel_(choose_bit_kernel()),
         bits_(make_bit_forest(image_, kernel_.tables)) {
-    const std::size_t mask_bytes = kernel_.block_rows / 8;
     if (kernel_.run_lanes != nullptr) lanes_ = make_lane_forest(image_);
     if (lanes_) {
       // Positions in order: the masks of one row stand one after the other.
       for (std::uint32_t p = 0; p < lane_positions_max; ++p) lane_offsets_.push_back(p * 64);
     }
     if (!lanes_) by_rows_ = make_row_forest(image_);
-    sliced_ = (std::size_t{bits_.mask_count} + 1) * mask_bytes <= mask_bytes_max;
+    sliced_ = mask_bytes() <= mask_bytes_max;
     // A block costs the same however few of its rows are live.
     few_rows_max_ = sliced_ ? rows_worth_a_block() : kernel_.block_rows;
     name_ = std::string(sliced_ ? "bit-sliced" : "walking") + ", up to " +
@@ -47,7 +48,7 @@ class CpuScorer final : public ForestScorer {
     }
     if (!sliced_) return;
     for (const std::uint32_t mask : bits_.positions) {
-      offsets_.push_back(mask * static_cast<std::uint32_t>(mask_bytes));
+      offsets_.push_back(mask * static_cast<std::uint32_t>(kernel_.block_rows / 8));
     }
   }
 
@@ -58,6 +59,24 @@ class CpuScorer final : public ForestScorer {
     run(rows, {nullptr, out.data()}, pool);
   }
   std::string_view kernel() const override { return name_; }
+  std::string why() const override {
+    const double mb = 1e-6 * static_cast<double>(mask_bytes());
+    std::string text;
+    if (sliced_) {
+      text = fmt::format(
+          "a block of {} rows shares {} masks of nodes, {:.2f} MB, and costs what {} rows cost by "
+          "themselves",
+          kernel_.block_rows, bits_.mask_count, mb, few_rows_max_);
+    } else {
+      text = fmt::format("a block of {} rows would need {:.0f} MB of masks, {} MB at most",
+                         kernel_.block_rows, mb, mask_bytes_max >> 20);
+    }
+    if (lanes_) return text + "; with VBMI one instruction decides one row in 64 trees";
+    const char* const vbmi = kernel_.run_lanes == nullptr ? "; there is no VBMI for trees in lanes"
+                                                          : "; the trees do not fit into lanes";
+    return text + vbmi +
+           (by_rows_ ? ", the codes of a row are bytes" : ", nor are their codes bytes");
+  }
   std::string_view isa() const override { return kernel_.isa; }
   std::size_t bytes() const override {
     return image_.bytes() + bits_.bytes() + (lanes_ ? lanes_->bytes() : 0) +
@@ -65,6 +84,10 @@ class CpuScorer final : public ForestScorer {
   }
 
  private:
+  /// Of one block, one bit a row.
+  std::size_t mask_bytes() const {
+    return (std::size_t{bits_.mask_count} + 1) * (kernel_.block_rows / 8);
+  }
   /// Rows that cost as much one by one as a block does. In ns, measured on a Zen 5 core: a mask, a
   /// position and a step of a chain of a block, however wide it is; a row by itself, a test of 64
   /// trees and a leaf of it, or a level of a walk; what walks on codes, a step of a search and a

@@ -36,7 +36,8 @@ def test_a_lightgbm_model():
     assert said["bytes"] > 8 * sum(leaves)
     assert [point["batch"] for point in said["scorer"]["points"]] == [1, 4096]
     assert "bit-sliced" in said["scorer"]["kernel"]
-    for word in ("objective   binary sigmoid:1", "kernel", "rows/s", "amount_over_mean_30d"):
+    assert re.search("a block of [0-9]+ rows shares [0-9]+ masks", said["scorer"]["why"])
+    for word in ("objective   binary sigmoid:1", "kernel", said["scorer"]["why"], "rows/s", "amount_over_mean_30d"):
         assert word in show(FRAUD).stdout
 
 
