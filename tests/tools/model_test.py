@@ -37,7 +37,8 @@ def test_a_lightgbm_model():
     assert [point["batch"] for point in said["scorer"]["points"]] == [1, 4096]
     assert "bit-sliced" in said["scorer"]["kernel"]
     assert re.search("a block of [0-9]+ rows shares [0-9]+ masks", said["scorer"]["why"])
-    for word in ("objective   binary sigmoid:1", "kernel", said["scorer"]["why"], "rows/s", "amount_over_mean_30d"):
+    for word in ("objective   binary sigmoid:1", "kernel", said["scorer"]["why"], "rows/s",
+                 "amount_over_mean_30d"):
         assert word in show(FRAUD).stdout
 
 
