@@ -91,7 +91,7 @@ TEST(RowForest, IsNotMadeOfTooManyFeatures) {
   EXPECT_FALSE(make_row_forest(make_forest_image(wide.forest, wide.columns)));
 }
 
-TEST(RowForest, IsNotMadeOfTooLargeTrees) {
+TEST(RowForestSlow, IsNotMadeOfTooLargeTrees) {
   Shape shape = shape_of_depth(1);
   shape.trees = 1;
   shape.depth = 40;
