@@ -1,7 +1,6 @@
 // The second half of compiling: the steps that move totals with the clock, fill them from an event
 // and read them into a row; then the fingerprint of it all.
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <bit>
@@ -10,20 +9,13 @@
 
 #include "features/plan_builder.hpp"
 #include "kernels/base/exp_log.hpp"
+#include "kernels/base/sha256.hpp"
 
 namespace tidemark {
 namespace {
 
 bool needs_recompute(Accumulator kind) {
   return kind == Accumulator::greatest || kind == Accumulator::least || kind == Accumulator::sketch;
-}
-
-std::string sha256_hex(const std::string& text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
 }
 
 // Everything of a feature that changes bits, in words: names of columns, not of measures.

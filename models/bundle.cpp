@@ -10,6 +10,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/read_file.hpp"
+#include "kernels/base/sha256.hpp"
 #include "kernels/base/strict_yaml.hpp"
 #include "models/load_forest.hpp"
 #include "models/release.hpp"
@@ -43,7 +44,7 @@ void check_sha256(YamlMap& map, const std::filesystem::path& file, const std::st
   }
 }
 
-std::string sha256_of_file(const std::filesystem::path& file) {
+std::string sha256_of_named(const std::filesystem::path& file) {
   return sha256_hex(read_file(file, model_bytes_max));
 }
 
@@ -84,7 +85,7 @@ LoadedModel load_model(YamlMap& models, const std::string& role, const std::file
   YamlMap map = models.map(role);
   LoadedModel model;
   const std::filesystem::path file = named_file(map, dir);
-  const std::string sha256 = sha256_of_file(file);
+  const std::string sha256 = sha256_of_named(file);
   check_sha256(map, file, sha256);
   model.entry = {role, map.text("name"), map.text("version"), file.filename().string(), sha256};
   model.forest = load_forest(file);
@@ -97,7 +98,7 @@ LoadedModel load_model(YamlMap& models, const std::string& role, const std::file
   if (map.has("golden")) {
     YamlMap golden = map.map("golden");
     const std::filesystem::path rows = named_file(golden, dir);
-    check_sha256(golden, rows, sha256_of_file(rows));
+    check_sha256(golden, rows, sha256_of_named(rows));
     golden.done();
     model.golden = load_golden_rows(rows, model.forest.feature_names);
   }
@@ -176,7 +177,7 @@ std::filesystem::path section_file(YamlMap& root, const std::string& key,
                                    const std::filesystem::path& dir) {
   YamlMap section = root.map(key);
   const std::filesystem::path file = named_file(section, dir);
-  if (section.has("sha256")) check_sha256(section, file, sha256_of_file(file));
+  if (section.has("sha256")) check_sha256(section, file, sha256_of_named(file));
   section.text("sha256", "");
   section.done();
   return file;
@@ -219,7 +220,7 @@ Bundle load_bundle(const std::filesystem::path& dir, std::span<const std::string
   bundle.reasons = load_reasons(section_file(root, "reasons", dir), plan_names);
   if (root.has("rates")) {
     bundle.rates = section_file(root, "rates", dir);
-    bundle.rates_sha256 = sha256_of_file(bundle.rates);
+    bundle.rates_sha256 = sha256_of_named(bundle.rates);
   }
   root.map("rates");
   read_baseline(root, plan_names, bundle);

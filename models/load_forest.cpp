@@ -1,14 +1,13 @@
 // A model file of any trainer: told apart by content, never by its name.
 #include "models/load_forest.hpp"
 
-#include <fmt/ranges.h>
-#include <openssl/sha.h>
+#include <fmt/format.h>
 
-#include <array>
 #include <system_error>
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/read_file.hpp"
+#include "kernels/base/sha256.hpp"
 #include "models/lightgbm.hpp"
 #include "models/model_document.hpp"
 #include "models/scorecard.hpp"
@@ -16,12 +15,6 @@
 
 namespace tidemark {
 namespace {
-
-std::string hex_sha256(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return fmt::format("{:02x}", fmt::join(digest, ""));
-}
 
 /// Formats that people have and that would only be called damaged.
 void refuse_others(std::string_view bytes, std::string_view name) {
@@ -52,7 +45,7 @@ Forest parse_forest(std::string_view bytes, std::string_view name) {
   } else {
     forest = import_xgboost(parse_json(bytes, name), name);
   }
-  forest.sha256 = hex_sha256(bytes);
+  forest.sha256 = sha256_hex(bytes);
   return forest;
 }
 

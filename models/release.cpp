@@ -3,11 +3,9 @@
 #include "models/release.hpp"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <cmath>
-#include <iterator>
+#include "kernels/base/sha256.hpp"
 
 namespace tidemark {
 namespace {
@@ -42,16 +40,6 @@ std::string number_or_null(float value) {
 }
 
 }  // namespace
-
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    fmt::format_to(std::back_inserter(hex), "{:02x}", static_cast<unsigned>(byte));
-  }
-  return hex;
-}
 
 /// `,"references":[[...],...]`, or nothing: a bundle without them keeps its fingerprint.
 std::string references_json(const Bundle& bundle) {

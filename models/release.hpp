@@ -27,7 +27,4 @@ struct ReleaseParts {
 
 Release make_release(const Bundle& bundle, const ReleaseParts& parts);
 
-/// Hex SHA-256 of bytes.
-std::string sha256_hex(std::string_view bytes);
-
 }  // namespace tidemark

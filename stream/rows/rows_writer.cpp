@@ -9,7 +9,7 @@
 
 #include "kernels/base/failure.hpp"
 #include "kernels/base/output_file.hpp"
-#include "stream/rows/file_hash.hpp"
+#include "kernels/base/sha256.hpp"
 
 namespace tidemark {
 namespace {
@@ -100,7 +100,7 @@ void RowsWriter::close(const std::string& release) {
   if (spool_) label_rows();
   std::string hashes;
   for (const auto& [word, path] : file_->finish()) {
-    hashes += fmt::format(R"("{}":"{}",)", word, sha256_of(path));
+    hashes += fmt::format(R"("{}":"{}",)", word, sha256_of_file(path));
   }
   std::string labels;
   for (std::size_t i = 0; i < counts_.size(); ++i) {

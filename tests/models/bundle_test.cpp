@@ -10,6 +10,7 @@
 #include <set>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/sha256.hpp"
 #include "models/policy.hpp"
 #include "models/release.hpp"
 
