@@ -9,7 +9,6 @@
 
 #include "features/table_file.hpp"
 #include "kernels/base/civil_time.hpp"
-#include "kernels/base/currency.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/base/read_file.hpp"
 #include "kernels/base/utf8.hpp"
@@ -20,15 +19,6 @@ namespace {
 
 constexpr std::string_view rate_columns[] = {"as_of", "from", "to", "rate"};
 enum Column : std::size_t { as_of_column, from_column, to_column, rate_column };
-
-CurrencyCode read_currency(const TableFile& table, Column column) {
-  const CurrencyCode code = pack_currency(table.field(column));
-  if (currency_exponent(code) == unknown_currency_exponent) {
-    table.fail(column,
-               fmt::format("'{}' is no currency of ISO 4217", one_line(table.field(column), 16)));
-  }
-  return code;
-}
 
 /// A plain decimal number above zero, or nothing at all.
 Rate read_rate(const TableFile& table) {
@@ -80,8 +70,8 @@ std::shared_ptr<const RateTable> RateTable::parse(std::string_view text,
   while (table.next()) {
     RateRow row;
     row.day = table.day(as_of_column);
-    row.from = read_currency(table, from_column);
-    row.to = read_currency(table, to_column);
+    row.from = table.currency(from_column);
+    row.to = table.currency(to_column);
     if (row.from == row.to) table.fail(to_column, "is the currency itself");
     row.rate = read_rate(table);
     Key key{row.day, table.field(from_column), table.field(to_column)};

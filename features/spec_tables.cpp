@@ -1,15 +1,12 @@
 // See spec_tables.hpp.
 #include "features/spec_tables.hpp"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <limits>
 #include <tuple>
 
 #include "features/table_file.hpp"
 #include "kernels/base/read_file.hpp"
-#include "kernels/base/utf8.hpp"
 
 namespace tidemark {
 namespace {
@@ -29,15 +26,6 @@ double read_number(const TableFile& table, std::size_t column, double least, dou
   return table.field(column).empty() ? none : table.number(column, least, most);
 }
 
-std::uint32_t read_currency(const TableFile& table, std::size_t column) {
-  const std::string& letters = table.field(column);
-  const std::uint32_t code = pack_currency(letters);
-  if (!letters.empty() && currency_exponent(code) == unknown_currency_exponent) {
-    table.fail(column, fmt::format("'{}' is no currency of ISO 4217", one_line(letters, 16)));
-  }
-  return code;
-}
-
 std::vector<PeerLine> read_peers(const std::string& file) {
   enum : std::size_t { as_of, feature, industry, region, currency, mean, stddev, merchants };
   const std::string text = read_file(file, table_bytes_max);
@@ -53,7 +41,7 @@ std::vector<PeerLine> read_peers(const std::string& file) {
     line.feature = read_word(table, feature);
     line.industry = read_word(table, industry);
     line.region = read_word(table, region);
-    line.currency = read_currency(table, currency);
+    line.currency = table.field(currency).empty() ? 0 : table.currency(currency);
     line.mean = read_number(table, mean, -mean_max, mean_max);
     line.stddev = read_number(table, stddev, 0, mean_max);
     read_number(table, merchants, 0, mean_max);  // for readers

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "kernels/base/civil_time.hpp"
+#include "kernels/base/currency.hpp"
 #include "kernels/base/failure.hpp"
 #include "kernels/base/utf8.hpp"
 
@@ -126,6 +127,14 @@ std::int32_t TableFile::day(std::size_t column) const {
                              one_line(field(column), shown_bytes_max)));
   }
   return day;
+}
+
+std::uint32_t TableFile::currency(std::size_t column) const {
+  const std::uint32_t code = pack_currency(field(column));
+  if (currency_exponent(code) == unknown_currency_exponent) {
+    fail(column, fmt::format("'{}' is no currency of ISO 4217", one_line(field(column), 16)));
+  }
+  return code;
 }
 
 double TableFile::number(std::size_t column, double least, double most) const {

@@ -30,6 +30,8 @@ class TableFile {
 
   /// A day like 2024-02-29, as days since 1970-01-01.
   std::int32_t day(std::size_t column) const;
+  /// A currency of ISO 4217, packed.
+  std::uint32_t currency(std::size_t column) const;
   /// A plain decimal number like 0.0034, as float64 reads it, from `least` to `most`.
   double number(std::size_t column, double least, double most) const;
 
