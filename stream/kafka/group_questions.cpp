@@ -28,27 +28,53 @@ rd_kafka_resp_err_t code_of(const rd_kafka_error_t* error) {
   return error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
 }
 
-/// Sends one request and gives its answer to `take`; gives the error of either.
-rd_kafka_resp_err_t ask(
-    rd_kafka_t* client, rd_kafka_admin_op_t kind, int timeout_ms,
-    const std::function<void(const rd_kafka_AdminOptions_t*, rd_kafka_queue_t*)>& send,
-    const std::function<rd_kafka_resp_err_t(rd_kafka_event_t*)>& take) {
-  const Options options(rd_kafka_AdminOptions_new(client, kind));
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), timeout_ms, nullptr, 0);
-  const QueueHandle queue(rd_kafka_queue_new(client));
-  send(options.get(), queue.get());
-  const Event event(rd_kafka_queue_poll(queue.get(), timeout_ms + 1000));
-  rd_kafka_poll(client, 0);
-  if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
-  const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
-  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? take(event.get()) : error;
-}
+/// Longer than any attempt: see answer().
+constexpr int request_timeout_ms = 60'000;
 
 }  // namespace
 
-GroupQuestions::GroupQuestions(const KafkaSettings& settings)
-    : settings_(settings),
-      client_(make_client(make_conf(settings, ClientKind::admin, watch_), ClientKind::admin)) {}
+struct GroupQuestions::Question {
+  rd_kafka_admin_op_t kind;
+  std::string what;  // for errors
+  std::function<void(const rd_kafka_AdminOptions_t*, rd_kafka_queue_t*)> send;
+  std::function<rd_kafka_resp_err_t(rd_kafka_event_t*)> take;
+};
+
+GroupQuestions::GroupQuestions(const KafkaSettings& settings) : settings_(settings) {
+  connect();
+}
+
+void GroupQuestions::connect() {
+  client_ = make_client(make_conf(settings_, ClientKind::admin, watch_), ClientKind::admin);
+}
+
+/// One attempt; gives an error of librdkafka's.
+int GroupQuestions::ask(const Question& question, int attempt_ms) {
+  const Options options(rd_kafka_AdminOptions_new(client_.get(), question.kind));
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), request_timeout_ms, nullptr, 0);
+  const QueueHandle queue(rd_kafka_queue_new(client_.get()));
+  question.send(options.get(), queue.get());
+  const Event event(rd_kafka_queue_poll(queue.get(), attempt_ms));
+  rd_kafka_poll(client_.get(), 0);
+  if (!event) return RD_KAFKA_RESP_ERR__TIMED_OUT;
+  const rd_kafka_resp_err_t error = rd_kafka_event_error(event.get());
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? question.take(event.get()) : error;
+}
+
+/// Where a request to a coordinator that is away reaches its time-out, librdkafka (2.15.1) frees it
+/// and uses it once more when the coordinator is back, which ends the process. So no request is
+/// left to time out: one without an answer goes with its client.
+bool GroupQuestions::answer(const Question& question) {
+  Wait wait(settings_, watch_);
+  while (true) {
+    const int error = ask(question, wait.attempt_ms());
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+      return wait.failures() > 0;
+    }
+    connect();
+    wait.after(error, question.what);
+  }
+}
 
 std::map<std::string, std::string> GroupQuestions::members(bool& waited) {
   std::map<std::string, std::string> found;
@@ -65,23 +91,19 @@ std::map<std::string, std::string> GroupQuestions::members(bool& waited) {
     const auto* groups = rd_kafka_DescribeConsumerGroups_result_groups(
         rd_kafka_event_DescribeConsumerGroups_result(event), &count);
     if (count != 1) return RD_KAFKA_RESP_ERR__FAIL;
+    found.clear();
+    const rd_kafka_resp_err_t error = code_of(rd_kafka_ConsumerGroupDescription_error(groups[0]));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
     for (std::size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(groups[0]); ++i) {
       const auto* member = rd_kafka_ConsumerGroupDescription_member(groups[0], i);
       const char* id = name_of(member);
       if (id != nullptr) found[id] = rd_kafka_MemberDescription_consumer_id(member);
     }
-    return code_of(rd_kafka_ConsumerGroupDescription_error(groups[0]));
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
   };
-  Wait wait(settings_, watch_);
-  while (true) {
-    const rd_kafka_resp_err_t error =
-        ask(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, wait.attempt_ms(), send, take);
-    waited = wait.failures() > 0;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return found;
-    found.clear();
-    if (error == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return found;
-    wait.after(error, fmt::format("group '{}'", settings_.group_id));
-  }
+  waited = answer({RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
+                   fmt::format("group '{}'", settings_.group_id), send, take});
+  return found;
 }
 
 std::set<std::string> GroupQuestions::committers(
@@ -107,13 +129,9 @@ std::set<std::string> GroupQuestions::committers(
     }
     return code_of(rd_kafka_group_result_error(groups[0]));
   };
-  Wait wait(settings_, watch_);
-  while (true) {
-    const rd_kafka_resp_err_t error = ask(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
-                                          wait.attempt_ms(), send, take);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return found;
-    wait.after(error, fmt::format("the offsets of group '{}'", settings_.group_id));
-  }
+  answer({RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
+          fmt::format("the offsets of group '{}'", settings_.group_id), send, take});
+  return found;
 }
 
 }  // namespace tidemark::kafka

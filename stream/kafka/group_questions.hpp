@@ -24,6 +24,14 @@ class GroupQuestions {
   std::set<std::string> committers(const rd_kafka_topic_partition_list_s* partitions);
 
  private:
+  struct Question;
+
+  void connect();
+  int ask(const Question& question, int attempt_ms);
+  /// Asks until there is an answer, that there is no such group among them. Gives whether the
+  /// brokers did not answer at once.
+  bool answer(const Question& question);
+
   const KafkaSettings& settings_;
   ClientWatch watch_;  // before the client, which points at it
   ClientHandle client_;
