@@ -138,6 +138,10 @@ Recovered LogRepeater::repeat(Recovered from, const SourceOffsets* goal) {
 std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
                                              const ReaderClient::Bounds& bounds,
                                              ReaderClient& client, const std::string& journal) {
+  if (manifest.journal_next > bounds.stable_end) {
+    return JournalPlace{-1, fmt::format("it goes on at offset {} of {}, which ends at {}",
+                                        manifest.journal_next, journal, bounds.stable_end)};
+  }
   ReadRange range{journal, manifest.partition, log_beginning,
                   std::min(bounds.stable_end, manifest.journal_next + look_around)};
   std::optional<JournalPlace> place;
@@ -170,10 +174,6 @@ std::optional<JournalPlace> place_in_journal(const CheckpointManifest& manifest,
 std::string foreign_to_journal(const CheckpointManifest& manifest, ReaderClient& client,
                                const std::string& journal) {
   const auto bounds = client.settled_bounds(journal, manifest.partition);
-  if (manifest.journal_next > bounds.stable_end) {
-    return fmt::format("it goes on at offset {} of {}, which ends at {}", manifest.journal_next,
-                       journal, bounds.stable_end);
-  }
   // Deleted up to there: nothing to compare with, and what reads on will say what it lacks.
   if (manifest.journal_next < bounds.begin) return {};
   const auto place = place_in_journal(manifest, bounds, client, journal);

@@ -31,7 +31,7 @@ struct LogRepeater {
 
 /// Where a checkpoint stands in its journal: the last record that its state contains.
 struct JournalPlace {
-  std::int64_t offset = 0;
+  std::int64_t offset = -1;
   std::string why_not;  // of this journal: another state hash, or it goes on elsewhere
 };
 /// Nothing where that record is deleted. `bounds` are the journal's, settled.

@@ -41,10 +41,6 @@ StartingPoints::StartingPoints(const Config& config)
 StartingPoints::Judged StartingPoints::judge(const CheckpointManifest& manifest) {
   const std::string& journal = config_.kafka.output(OutputTopic::journal);
   const auto bounds = client_.settled_bounds(journal, manifest.partition);
-  if (manifest.journal_next > bounds.stable_end) {
-    return {-1, fmt::format("it goes on at offset {} of {}, which ends at {}",
-                            manifest.journal_next, journal, bounds.stable_end)};
-  }
   const auto place = place_in_journal(manifest, bounds, client_, journal);
   if (!place) {
     return {-1, fmt::format("{} begins at offset {} and no longer has the record where it stands, "
