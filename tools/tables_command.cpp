@@ -17,7 +17,6 @@
 #include "kernels/base/output_file.hpp"
 #include "kernels/base/read_file.hpp"
 #include "stream/parse/parser.hpp"
-#include "stream/parse/time.hpp"
 #include "stream/rows/row_reader.hpp"
 #include "stream/source/file_source.hpp"
 #include "tools/commands.hpp"
@@ -119,21 +118,17 @@ void add_rows(RowReader& rows, const std::vector<std::size_t>& columns, Merchant
   const ProfileLine none{0, 0, "", "", 0, &default_zone};
   StoredRow row;
   while (rows.next(row)) {
-    std::int64_t time_ms = 0;
-    if (!parse_rfc3339(row.event_time, time_ms)) {
-      throw UsageError(rows.place() + ": event_time: is no RFC 3339 time");
-    }
     Known& merchant = merchants[row.merchant_id];
     if (!merchant.seen) merchant.number = numbers++;
     merchant.seen = true;
-    merged_ms = std::max(merged_ms, time_ms);
+    merged_ms = std::max(merged_ms, row.event_time_ms);
     for (; merchant.past < merchant.profiles.size(); ++merchant.past) {
       const ProfileLine& next = merchant.profiles[merchant.past];
       if (next.merged_ms >= merged_ms) break;
       merchant.day = std::max(merchant.day, local_day(*next.zone, next.time_ms));
     }
     const ProfileLine& profile = merchant.past == 0 ? none : merchant.profiles[merchant.past - 1];
-    merchant.day = std::max(merchant.day, local_day(*profile.zone, time_ms));
+    merchant.day = std::max(merchant.day, local_day(*profile.zone, row.event_time_ms));
     for (std::size_t f = 0; f < columns.size(); ++f) values[f] = row.features[columns[f]];
     const bool named = is_one_line(profile.industry) && is_one_line(profile.region);
     estimate.add({merchant.number, merchant.day, named ? profile.industry : none.industry,

@@ -9,8 +9,9 @@
 #include <system_error>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/base/sha256.hpp"
 #include "kernels/base/strict_yaml.hpp"
-#include "stream/rows/file_hash.hpp"
+#include "stream/parse/time.hpp"
 
 namespace tidemark {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::size_t key_fields = 3;
 constexpr std::size_t npy_header_bytes = 128;  // of those that we write
 
 void check_hash(YamlMap& manifest, const std::string& key, const std::filesystem::path& file) {
-  if (manifest.text(key) != sha256_of(file)) {
+  if (manifest.text(key) != sha256_of_file(file)) {
     throw UsageError(
         fmt::format("{}: is not the file that its manifest tells of ({})", file.string(), key));
   }
@@ -79,7 +80,7 @@ bool RowReader::next(StoredRow& row) {
                      key_fields + features + columns_.labels.size()));
   }
   row.event_id = fields_[0];
-  row.event_time = fields_[1];
+  if (!parse_rfc3339(fields_[1], row.event_time_ms)) fail("event_time: is no RFC 3339 time");
   row.merchant_id = fields_[2];
   row.features.resize(columns_.features.size());
   row.labels.resize(columns_.labels.size());

@@ -29,7 +29,8 @@ RowsManifest read_rows_manifest(const std::filesystem::path& file, std::string_v
 
 /// A row as the file has it. NaN is missing.
 struct StoredRow {
-  std::string event_id, event_time, merchant_id;
+  std::string event_id, merchant_id;
+  std::int64_t event_time_ms = 0;
   std::vector<float> features, labels;
 };
 

@@ -23,13 +23,6 @@ bool same_bits(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (a != a && b != b);
 }
 
-std::string time_text(std::int64_t epoch_ms) {
-  char text[number_bytes_max];
-  JsonWriter pen(text);
-  pen.time(epoch_ms);
-  return {text, pen.at()};
-}
-
 /// The truth, row by row as the stream goes, set aside until its labels are known.
 class Truth {
  public:
@@ -85,7 +78,7 @@ class Truth {
             return;
           }
           if (stored.event_id != key.event_id || stored.merchant_id != key.merchant_id ||
-              stored.event_time != time_text(key.event_time_ms)) {
+              stored.event_time_ms != key.event_time_ms) {
             note(report, of_keys,
                  fmt::format("{}: event {} of merchant {} where {} of {} is due", rows.place(),
                              stored.event_id, stored.merchant_id, key.event_id, key.merchant_id));
