@@ -208,6 +208,7 @@ std::vector<Property> properties(const KafkaSettings& settings, ClientKind kind)
   std::vector<Property> all;
   if (kind == ClientKind::group_consumer) all = consumer_properties(settings, true);
   if (kind == ClientKind::reader) all = consumer_properties(settings, false);
+  if (kind == ClientKind::group_observer) all = {{"group.id", settings.group_id, true}};
   if (kind == ClientKind::producer) all = producer_properties(settings);
   if (kind == ClientKind::writer) all = writer_properties(settings);
   all.push_back({"bootstrap.servers", settings.bootstrap_servers, true});
@@ -277,15 +278,15 @@ void check_pinned(const KafkaSettings& settings) {
 
 ConfHandle make_conf(const KafkaSettings& settings, ClientKind kind, ClientWatch& watch) {
   if (settings.bootstrap_servers.empty()) throw UsageError("kafka.bootstrap_servers is empty");
-  if (kind == ClientKind::group_consumer && settings.group_id.empty()) {
+  const bool of_group = kind == ClientKind::group_consumer || kind == ClientKind::group_observer;
+  if (of_group && settings.group_id.empty()) {
     throw UsageError("kafka.group_id is empty");
   }
   if (kind == ClientKind::producer && settings.transactional_id.empty()) {
     throw UsageError("kafka.transactional_id is empty");
   }
   check_pinned(settings);
-  watch.quiet =
-      kind == ClientKind::reader || kind == ClientKind::admin || kind == ClientKind::writer;
+  watch.quiet = kind != ClientKind::group_consumer && kind != ClientKind::producer;
   ConfHandle conf(rd_kafka_conf_new());
   rd_kafka_conf_set_opaque(conf.get(), &watch);
   rd_kafka_conf_set_log_cb(conf.get(), log_line);
@@ -302,7 +303,8 @@ ConfHandle make_conf(const KafkaSettings& settings, ClientKind kind, ClientWatch
 }
 
 ClientHandle make_client(ConfHandle conf, ClientKind kind) {
-  const bool consumes = kind == ClientKind::group_consumer || kind == ClientKind::reader;
+  const bool consumes = kind == ClientKind::group_consumer || kind == ClientKind::group_observer ||
+                        kind == ClientKind::reader;
   std::array<char, 512> why{};
   rd_kafka_t* client = rd_kafka_new(consumes ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf.get(),
                                     why.data(), why.size());
