@@ -238,7 +238,8 @@ class Serve:
         return self.log.read_text()
 
     def check(self):
-        assert self.process.poll() is None, f"serve ended early: {self.words()}"
+        status = self.process.poll()
+        assert status is None, f"serve ended early, with status {status}: {self.words()}"
 
     def wait_ready(self, seconds=60):
         self.wait_words("] ready", seconds)
