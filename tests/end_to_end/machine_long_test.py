@@ -1,12 +1,15 @@
-# What the machine under the engine may do: a disk that is full, one that turns read-only, a clock
-# that jumps by hours. Checkpoints are lost, by name, and no event. Needs root, for the disk.
+# What the machine under the engine may do: a disk that is full, one that turns read-only, no file
+# left to open, a log that cannot be written, a clock that jumps by hours. Checkpoints are lost, by
+# name, and no event. Needs root, for the disk.
 import contextlib
 import os
 import pathlib
+import resource
 import subprocess
+import time
 
 import pytest
-from support import work
+from support import kafka, proof, work
 
 CLOCK = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
@@ -54,6 +57,29 @@ def test_a_disk_that_turns_read_only_and_back(broker, small_scene, tmp_path):
             subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
             at_work.goes_on(records=4000)
         restarts_from_checkpoints(at_work, setting)
+
+
+def test_no_file_can_be_opened_for_a_while(broker, small_scene, tmp_path):
+    with work.under_load(broker, small_scene, tmp_path, "files-", 400) as at_work:
+        at_work.goes_on(records=2000)
+        pid = at_work.serve.process.pid
+        _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, most))
+        at_work.serve.wait_words("Too many open files")
+        time.sleep(10)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        at_work.goes_on(records=4000)
+    restarts_from_checkpoints(at_work)
+
+
+def test_a_log_that_cannot_be_written(broker, small_scene, tmp_path):
+    deployment = kafka.Deployment(broker, tmp_path, inputs="log-")
+    deployment.create_topics()
+    deployment.load(small_scene.inputs)
+    with deployment.serve(log=pathlib.Path("/dev/full")) as serve:
+        serve.wait_caught_up()
+        counts = serve.finish()
+    proof.assert_each_proved(deployment, counts["consumed"])
 
 
 def test_a_clock_that_jumps(broker, small_scene, tmp_path):

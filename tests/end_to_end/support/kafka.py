@@ -139,8 +139,8 @@ class Deployment:
         assert not errors, errors[0]
         return count
 
-    def serve(self, *more, crash_at=None, environment=()):
-        return Serve(self, *more, crash_at=crash_at, environment=environment)
+    def serve(self, *more, crash_at=None, environment=(), log=None):
+        return Serve(self, *more, crash_at=crash_at, environment=environment, log=log)
 
     def serve_through(self, *more):
         """Serves to the end of the inputs, undisturbed; gives the counts."""
@@ -208,12 +208,12 @@ class Deployment:
 
 
 class Serve:
-    """`tidemark serve` as a child; its stderr is kept. `crash_at` names a point, name:n, at whose
-    n-th pass it dies by SIGKILL."""
+    """`tidemark serve` as a child; its stderr is kept, or goes to the device `log`. `crash_at` names
+    a point, name:n, at whose n-th pass it dies by SIGKILL."""
 
-    def __init__(self, deployment, *more, crash_at=None, environment=()):
+    def __init__(self, deployment, *more, crash_at=None, environment=(), log=None):
         self.deployment = deployment
-        self.log = deployment.folder / f"serve-{time.monotonic_ns()}.log"
+        self.log = log or deployment.folder / f"serve-{time.monotonic_ns()}.log"
         command = [str(program.PROGRAM), "serve", "--config", deployment.config]
         self.process = subprocess.Popen(
             command + deployment.settings(*more),
@@ -235,7 +235,7 @@ class Serve:
         self.kill()
 
     def words(self):
-        return self.log.read_text()
+        return self.log.read_text() if self.log.is_file() else ""
 
     def check(self):
         status = self.process.poll()
