@@ -1,4 +1,4 @@
-// The two ways a command ends badly. A bad row is neither: it is a RowError in the batch, counted
+// The ways a command ends badly. A bad row is none of them: it is a RowError in the batch, counted
 // and routed. Libraries throw these and never print or exit; tools/main turns them into one line on
 // stderr and the exit status.
 #pragma once
@@ -18,6 +18,13 @@ class UsageError : public std::runtime_error {
 class RunError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// A call to the device failed. Its errors stay: the process gets no more out of it, but has what it
+/// needs to go on without (kernels/runtime/device_or_cpu.hpp).
+class DeviceError : public RunError {
+ public:
+  using RunError::RunError;
 };
 
 }  // namespace tidemark

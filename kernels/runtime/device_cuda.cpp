@@ -71,7 +71,7 @@ void fail(cudaError_t error, const char* call, const char* file, int line) {
   message += error == cudaErrorMemoryAllocation
                  ? "; free device memory, lower batch.events_max, or use backend cpu"
                  : "; check the device with nvidia-smi, or use backend cpu";
-  throw RunError(message);
+  throw DeviceError(message);
 }
 
 Stream::Stream() {

@@ -10,7 +10,7 @@
 
 namespace tidemark::gpu {
 
-/// Throws RunError with place, call, the runtime's words and what to do. Never returns.
+/// Throws DeviceError with place, call, the runtime's words and what to do. Never returns.
 [[noreturn]] void fail(cudaError_t error, const char* call, const char* file, int line);
 
 /// Every CUDA call goes through this. An error is sticky on the device, so the run ends with it.

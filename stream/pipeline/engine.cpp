@@ -1,13 +1,17 @@
 // See engine.hpp. One function a stage, in the order of the flow.
 #include "stream/pipeline/engine.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "kernels/base/civil_time.hpp"
 #include "kernels/base/currency.hpp"
 #include "kernels/forest/link.hpp"
+#include "kernels/runtime/device_or_cpu.hpp"
 #include "stream/pipeline/engine_scratch.hpp"
 
 namespace tidemark {
@@ -123,6 +127,7 @@ void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
   if (lane.payers) lane.payers->apply(rows, s.matrix_row, s.matrix, *segmenter_, pool_);
   if (out.rows) out.rows(rows, s.matrix_row, s.matrix);
   score(scored, true);
+  report_device();
   decide(lane, rows);
   if (out.records) encode(rows, *out.records);
 }
@@ -171,6 +176,14 @@ void Engine::score(std::size_t rows, bool fraud) {
     release_.credit->score(view, s.credit, pool_);
     apply_link(release_.bundle.credit, s.credit);
   }
+}
+
+void Engine::report_device() {
+  if (device_reported_) return;
+  const std::string words = device_failure();
+  if (words.empty()) return;
+  device_reported_ = true;
+  spdlog::error("backend: the device has failed; the CPU goes on, with the same bits: {}", words);
 }
 
 void Engine::decide(Lane& lane, const EventBatch& rows) {

@@ -72,9 +72,13 @@ class Engine {
   static void set_freeze(Lane& lane, const Profile& order, bool frozen);
   static void set_overlay(Lane& lane, const Profile& order);
 
+  /// Says once that the device has failed.
+  void report_device();
+
   const Config& config_;
   const LoadedRelease& release_;
   ThreadPool& pool_;
+  bool device_reported_ = false;
   std::unique_ptr<Segmenter> segmenter_;
   std::unique_ptr<Scratch> scratch_;
 };

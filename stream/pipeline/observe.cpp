@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "kernels/base/failure.hpp"
+#include "kernels/runtime/device_or_cpu.hpp"
 
 namespace tidemark {
 
@@ -113,6 +114,12 @@ struct Observer::Impl {
                                           .Help("How long no broker has answered, 0 while they do")
                                           .Register(registry)
                                           .Add({});
+  prometheus::Gauge& device_failed =
+      prometheus::BuildGauge()
+          .Name("tidemark_device_failed")
+          .Help("1 after the device has failed: the CPU does its work until a restart")
+          .Register(registry)
+          .Add({});
   double dead_letters_max = 0;
   std::function<double()> outage_s;
   httplib::Server server;
@@ -134,6 +141,7 @@ Observer::Observer(const Config& config, const std::string& release,
   Impl& impl = *impl_;
   impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
     impl.outage_seconds.Set(impl.outage_s());
+    impl.device_failed.Set(device_failure().empty() ? 0 : 1);
     const prometheus::TextSerializer serializer;
     response.set_content(serializer.Serialize(impl.registry.Collect()),
                          "text/plain; version=0.0.4");

@@ -24,9 +24,11 @@ def settings(*values):
     return flags
 
 
-def run(*arguments, timeout=300):
-    command = [str(PROGRAM), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=timeout)
+def run(*arguments, timeout=300, environment=()):
+    return subprocess.run(
+        [str(PROGRAM), *map(str, arguments)], cwd=ROOT, text=True, capture_output=True,
+        timeout=timeout, env={**os.environ, **dict(environment)},
+    )  # fmt: skip
 
 
 def run_well(*arguments, timeout=300):
