@@ -20,8 +20,8 @@ class RunError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A call to the device failed. Its errors stay: the process gets no more out of it, but has what it
-/// needs to go on without (kernels/runtime/device_or_cpu.hpp).
+/// A call to the device failed. Its errors stay: the process gets no more out of it, but has what
+/// it needs to go on without (kernels/runtime/device_or_cpu.hpp).
 class DeviceError : public RunError {
  public:
   using RunError::RunError;

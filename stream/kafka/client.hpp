@@ -41,8 +41,8 @@ using ErrorHandle = std::unique_ptr<rd_kafka_error_s, Destroy>;
 /// Largest record that the sink sends and that `topics --create` allows for letters.
 inline constexpr int record_bytes_max = 64 << 20;
 
-/// `producer` writes in transactions, `writer` without; `group_observer` asks about the group and is
-/// not in it.
+/// `producer` writes in transactions, `writer` without; `group_observer` asks about the group and
+/// is not in it.
 enum class ClientKind { group_consumer, group_observer, reader, producer, writer, admin };
 
 /// What a client's own threads have seen; the opaque of every client. Outlives its client.

@@ -1,5 +1,5 @@
-# A broker with security: who asks has to say who it is, again every few seconds, may lose its rights
-# and gets only so much of the broker.
+# A broker with security: who asks has to say who it is, again every few seconds, may lose its
+# rights and gets only so much of the broker.
 import os
 import subprocess
 

@@ -1,5 +1,5 @@
-# A wire that loses or delays the one answer that matters, and one that is slow, narrow and unsteady.
-# Everything else stands: broker and engine live, and go on with the next transaction at once.
+# A wire that loses or delays the one answer that matters, and one that is slow, narrow and
+# unsteady. Everything else stands: broker and engine live, and go on at once.
 import contextlib
 
 import pytest

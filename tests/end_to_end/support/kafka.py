@@ -208,8 +208,8 @@ class Deployment:
 
 
 class Serve:
-    """`tidemark serve` as a child; its stderr is kept, or goes to the device `log`. `crash_at` names
-    a point, name:n, at whose n-th pass it dies by SIGKILL."""
+    """`tidemark serve` as a child; its stderr is kept, or goes to the device `log`. `crash_at`
+    names a point, name:n, at whose n-th pass it dies by SIGKILL."""
 
     def __init__(self, deployment, *more, crash_at=None, environment=(), log=None):
         self.deployment = deployment
