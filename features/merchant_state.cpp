@@ -166,6 +166,10 @@ class Layout {
       const Decay& decay = plan_.decays[d];
       add(decay.tier, decay.target_offset, decay.factor_count);
     }
+    for (std::uint32_t t = 0; t < plan_.tail_count; ++t) {
+      const Tail& tail = plan_.tails[t];
+      add(tail.state_offset, tail.entry_offset, tail.length);
+    }
     return hash_.value;
   }
 

@@ -75,14 +75,16 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
           : load_zone(profile == nullptr || profile->time_zone.empty() ? options_.default_zone
                                                                        : profile->time_zone);
   const std::int64_t time_ms = tombstone ? merchant.clock_ms : batch.event_time_ms[row];
-  OracleEvent event{std::string(batch.event_id[row]),
-                    batch.source[row],
-                    batch.type[row],
-                    time_ms,
-                    amount_minor,
-                    batch.payer_hash[row],
-                    {},
-                    0};
+  OracleEvent event{
+      std::string(batch.event_id[row]),
+      batch.source[row],
+      batch.type[row],
+      time_ms,
+      amount_minor,
+      batch.payer_hash[row],
+      batch.source[row] == Source::feedback ? batch.ref_hash[row] : batch.event_id_hash[row],
+      {},
+      0};
   set_calendar(event, zone);
   if (!is_profile && !merchant.events.empty()) {
     bool any_tier = false, covered = false;

@@ -25,6 +25,7 @@ struct OracleEvent {
   std::int64_t time_ms = 0;
   std::int64_t amount_minor = 0;
   std::uint64_t payer_hash = 0;
+  std::uint64_t subject_hash = 0;  // of feedback the event that it speaks of, else its own
   absl::CivilDay day;
   std::uint8_t bits = 0;
 };
@@ -55,6 +56,14 @@ struct OracleReading {
   absl::CivilDay clock_day;
   const OracleEvent* event = nullptr;
 };
+
+/// Whether the event is one of the feature's measure, amounts having so many digits.
+bool oracle_measures(const FeatureSpec& spec, const Feature& feature, const OracleEvent& event,
+                     int exponent);
+
+/// A number of the last events of a measure.
+Fraction oracle_tail_value(const FeatureSpec& spec, const Feature& feature, const OracleReading& at,
+                           int exponent);
 
 /// What the newest line of a table says of the history's industry, as of the reading's day.
 Fraction oracle_table_value(const FeatureSpec& spec, const Feature& feature,

@@ -168,6 +168,7 @@ class Reader {
   int exponent() const { return exponent_; }
 
   Fraction number(const Feature& feature) const {
+    if (is_of_last(feature)) return oracle_tail_value(spec_, feature, at_, exponent_);
     switch (feature.kind) {
       case FeatureKind::event_amount:
       case FeatureKind::event_type:
@@ -193,10 +194,7 @@ class Reader {
 
  private:
   bool is_measured(const Feature& feature, const OracleEvent& event) const {
-    const Measure& measure = spec_.measures[static_cast<std::size_t>(feature.measure)];
-    return (measure.types >> static_cast<unsigned>(event.type) & 1U) != 0 &&
-           (event.bits & measure.need_mask) == measure.need_bits &&
-           has_measured_amount(measure.amount, event.amount_minor, exponent_);
+    return oracle_measures(spec_, feature, event, exponent_);
   }
 
   /// The largest age of all events, or the smallest of the measured ones.
@@ -318,6 +316,14 @@ float column_value(const Feature& feature, Fraction number, int exponent) {
 }
 
 }  // namespace
+
+bool oracle_measures(const FeatureSpec& spec, const Feature& feature, const OracleEvent& event,
+                     int exponent) {
+  const Measure& measure = spec.measures[static_cast<std::size_t>(feature.measure)];
+  return (measure.types >> static_cast<unsigned>(event.type) & 1U) != 0 &&
+         (event.bits & measure.need_mask) == measure.need_bits &&
+         has_measured_amount(measure.amount, event.amount_minor, exponent);
+}
 
 std::int64_t oracle_bucket(Tier tier, std::int64_t time_ms, const absl::CivilDay& day) {
   switch (tier) {

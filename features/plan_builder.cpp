@@ -164,6 +164,10 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
   const auto want = [&](Accumulator kind, bool active = false) {
     needs.totals.push_back(want_total(feature, kind, active, info));
   };
+  if (is_of_last(feature)) {
+    needs.tail = want_tail(feature, info);
+    return needs;
+  }
   switch (feature.kind) {
     case FeatureKind::count:
       want(Accumulator::count);
@@ -310,6 +314,7 @@ void PlanBuilder::lay_out_front() {
       at += bytes;
     }
   }
+  at = lay_out_tail_states(at);
   view_.front_bytes = round_up(at, 64);
   at = view_.front_bytes;
   for (Ring& ring : plan_.rings) {
@@ -318,6 +323,7 @@ void PlanBuilder::lay_out_front() {
     ring.bucket_offset = at;
     at += ring.bucket_bytes * static_cast<std::uint32_t>(ring.length);
   }
+  at = lay_out_tail_entries(at);
   view_.record_bytes = round_up(at, 64);
 }
 

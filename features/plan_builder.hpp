@@ -48,12 +48,22 @@ class PlanBuilder {
     using Key = std::tuple<int, bool, Tier, int>;
     Key key() const { return {measure, is_amount, tier, half_life}; }
   };
-  /// What a feature reads, as indices: totals, single buckets, a latest time, a decayed sum.
+  /// The last events of a measure; as long as the feature that looks furthest back.
+  struct TailPlan {
+    int measure = 0;
+    bool is_judged = false;  // payments that feedback names, else amounts
+    int length = 0;
+    using Key = std::pair<int, bool>;
+    Key key() const { return {measure, is_judged}; }
+  };
+  /// What a feature reads, as indices: totals, single buckets, a latest time, a decayed sum, a
+  /// tail.
   struct Needs {
     std::vector<std::size_t> totals;
     int store = -1;
     int last = -1;
     int decayed = -1;
+    int tail = -1;
   };
 
   PlanBuilder(const FeaturePlan& of, Entity entity, WindowPlan& plan, WindowPlanView& view)
@@ -75,18 +85,23 @@ class PlanBuilder {
   Needs needs_of(const Feature& feature, FeatureInfo& info);
   int want_last(int measure, FeatureInfo& info);
   int want_decayed(const Feature& feature, FeatureInfo& info);
+  int want_tail(const Feature& feature, FeatureInfo& info);
   void assign_rings();
   void lay_out_rings();
   void lay_out_front();
+  std::uint32_t lay_out_tail_states(std::uint32_t at);
+  std::uint32_t lay_out_tail_entries(std::uint32_t at);
   void list_groups();
   void list_updates();
   void list_type(EventType type);
   EventFilter filter_of(const Measure& measure);
   void list_update_steps(EventType type, std::uint32_t ring);
+  void list_tail_steps(EventType type, TypeUpdates& updates);
   void list_decays();
   std::uint32_t scan_of(const Feature& feature, std::size_t store);
   void list_reads();
   ReadStep read_of(std::size_t feature);
+  ReadStep read_of_tail(std::size_t feature);
   std::uint32_t estimates_of(int bits);
   std::uint32_t table_of(const Feature& feature);
   void finish();
@@ -105,6 +120,8 @@ class PlanBuilder {
   std::vector<std::uint32_t> last_offsets_;
   std::vector<Decayed> decayed_;
   std::map<Decayed::Key, std::size_t> decayed_index_;
+  std::vector<TailPlan> tails_;
+  std::map<TailPlan::Key, std::size_t> tail_index_;
   std::map<int, std::uint32_t> estimates_;
   std::map<std::pair<FeatureKind, int>, std::uint32_t> tables_;
   bool has_tables_ = false;

@@ -34,6 +34,9 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
     }
   }
   if (feature.entity == Entity::payer) text += " payer";
+  if (is_of_last(feature)) {
+    text += fmt::format(" last {} {} {}", feature.last, feature.among, feature.matures_ms);
+  }
   if (feature.cells > 0) text += fmt::format(" in {} {}", feature.cells, feature.below);
   if (feature.mark != 1) text += fmt::format(" from {}", feature.mark);
   if (is_tabled(feature)) text += fmt::format(" table of {}", feature.of);
@@ -141,6 +144,7 @@ void PlanBuilder::list_type(EventType type) {
     plan.decay_steps.push_back({filter_of(from), decayed_[d].is_amount, d});
   }
   updates.decay_end = static_cast<std::uint32_t>(plan.decay_steps.size());
+  list_tail_steps(type, updates);
   plan.types.push_back(updates);
 }
 
@@ -204,6 +208,7 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
                         std::uint32_t c = 0) {
     return ReadStep{kind, static_cast<std::uint32_t>(index), a, b, c};
   };
+  if (is_of_last(feature)) return read_of_tail(index);
   switch (feature.kind) {
     case FeatureKind::event_amount:
       return step(ReadKind::event_amount);
@@ -264,6 +269,7 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
       return step(ReadKind::change, part(0), part(1));
     case FeatureKind::difference:
       return step(ReadKind::difference, part(0), part(1));
+    case FeatureKind::fraud_share:
     case FeatureKind::net:
       break;
   }
@@ -301,6 +307,9 @@ void PlanBuilder::finish() {
   view_.decays = plan.decays.data();
   view_.decay_steps = plan.decay_steps.data();
   view_.factors = plan.factors.data();
+  view_.tails = plan.tails.data();
+  view_.tail_steps = plan.tail_steps.data();
+  view_.matured_scans = plan.matured_scans.data();
   view_.scans = plan.scans.data();
   view_.reads = plan.reads.data();
   view_.operands = plan.operands.data();
@@ -310,6 +319,7 @@ void PlanBuilder::finish() {
   view_.entries = plan.entries.data();
   view_.ring_count = static_cast<std::uint32_t>(plan.rings.size());
   view_.decay_count = static_cast<std::uint32_t>(plan.decays.size());
+  view_.tail_count = static_cast<std::uint32_t>(plan.tails.size());
   view_.read_count = static_cast<std::uint32_t>(plan.reads.size());
   view_.number_count = static_cast<std::uint32_t>(spec_.features.size());
   view_.column_count = static_cast<std::uint32_t>(plan.columns.size());

@@ -60,7 +60,8 @@ enum class FeatureKind : std::uint8_t {
   decayed_sum,  // halved every `half_life`
   peer_mean,
   peer_stddev,
-  season,  // of another feature, from the tables beside the spec
+  season,       // of another feature, from the tables beside the spec
+  fraud_share,  // of the last payments that are old enough for feedback
 };
 
 /// How coarse a number is: exact, by buckets of a tier, by a decay, by a sketch.
@@ -77,6 +78,9 @@ struct Feature {
   Tier tier = Tier::day;
   int length = 0;                  // buckets in the window
   int delay = 0;                   // buckets it is shifted back
+  int last = 0;                    // of so many last events, instead of a window
+  int among = 0;                   // fraud_share: newest payments that are held
+  std::int64_t matures_ms = 0;     // fraud_share: age from which a payment counts
   int sketch_bits = 512;           // distinct
   int cells = 0;                   // of a histogram or of payer sums
   double below = 0;                // quantile: the share of events below it
@@ -94,6 +98,11 @@ struct Feature {
 };
 inline bool is_decayed(const Feature& feature) {
   return feature.kind == FeatureKind::decayed_count || feature.kind == FeatureKind::decayed_sum;
+}
+
+/// Read from the last events of a measure, in the order in which they were accepted.
+inline bool is_of_last(const Feature& feature) {
+  return feature.last > 0;
 }
 
 /// Read from a table; a season's `delay` is in days.

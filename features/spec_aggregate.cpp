@@ -37,6 +37,7 @@ constexpr Aggregate aggregates[] = {
     {"decayed_count", FeatureKind::decayed_count, Needs::events, false},
     {"decayed_sum", FeatureKind::decayed_sum, Needs::amounts, true},
     {"since", FeatureKind::since, Needs::events, false},
+    {"fraud_share", FeatureKind::fraud_share, Needs::events, false},
 };
 
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 2> time_units = {
@@ -64,6 +65,21 @@ void read_streak(YamlMap& map, Feature& feature) {
   } else {
     feature.mark = map.integer("from", 1, 1, UINT32_MAX);
   }
+}
+
+/// Aggregates that `last` may stand for a window of.
+bool goes_with_last(FeatureKind kind) {
+  return kind == FeatureKind::sum || kind == FeatureKind::mean || kind == FeatureKind::min ||
+         kind == FeatureKind::max || kind == FeatureKind::stddev || kind == FeatureKind::cv;
+}
+
+void read_fraud_share(YamlMap& map, const Measure& measure, Feature& feature) {
+  if (measure.entity != Entity::merchant || measure.source != Source::payments) {
+    map.fail("of", "feedback is on a merchant's payments, and '" + measure.name + "' is not");
+  }
+  feature.among = static_cast<int>(map.integer("among", 128, 1, tail_payments_max));
+  feature.last = static_cast<int>(map.integer("last", 1, feature.among));
+  read_maturity(map, feature);
 }
 
 void read_options(YamlMap& map, Feature& feature) {
@@ -116,6 +132,15 @@ void read_aggregate_of(YamlMap& map, const FamilyWords& family, const Measure& m
   feature.scale = aggregate.is_money ? 1 : 0;
   if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
   if (is_decayed(feature)) return read_half_life(map, feature);
+  if (feature.kind == FeatureKind::fraud_share) return read_fraud_share(map, measure, feature);
+  if (map.has("last")) {
+    if (!goes_with_last(feature.kind)) {
+      map.fail("last", "goes with sum, mean, min, max, stddev, cv and fraud_share");
+    }
+    if (!family.window.empty()) map.fail("last", "stands beside windows");
+    feature.last = static_cast<int>(map.integer("last", 1, tail_amounts_max));
+    return;
+  }
   read_feature_window(map, family.window, feature);
   read_options(map, feature);
 }

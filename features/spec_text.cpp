@@ -79,6 +79,8 @@ std::string_view aggregate_text(FeatureKind kind) {
       return "longest_gap";
     case FeatureKind::streak:
       return "streak";
+    case FeatureKind::fraud_share:
+      return "fraud_share";
     default:
       return "";
   }
@@ -95,6 +97,14 @@ bool has_window(const Feature& feature) {
 }  // namespace
 
 std::string window_text(const Feature& feature) {
+  if (feature.kind == FeatureKind::fraud_share) {
+    const std::int64_t minutes = feature.matures_ms / ms_per_minute;
+    const std::string age = minutes % (24 * 60) == 0 ? fmt::format("{}d", minutes / (24 * 60))
+                            : minutes % 60 == 0      ? fmt::format("{}h", minutes / 60)
+                                                     : fmt::format("{}min", minutes);
+    return fmt::format("last {} older than {}, among {}", feature.last, age, feature.among);
+  }
+  if (is_of_last(feature)) return fmt::format("last {}", feature.last);
   if (!has_window(feature)) return "";
   const std::string_view unit = tier_units[static_cast<std::size_t>(feature.tier)];
   std::string text = span_text(feature);

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "kernels/base/civil_time.hpp"
+
 namespace tidemark {
 namespace {
 
@@ -52,6 +54,12 @@ void read_delay_days(YamlMap& map, Feature& feature) {
     map.fail("delay", "'" + text + "' is not up to 1000d or 1000w");
   }
   feature.delay = span.count * span.unit.minutes / tier_minutes[2];
+}
+
+void read_maturity(YamlMap& map, Feature& feature) {
+  const Span span = read_span(map, "matures", map.text("matures"));
+  if (span.unit.minutes == 0) map.fail("matures", "months differ in length: use d or w");
+  feature.matures_ms = static_cast<std::int64_t>(span.count) * span.unit.minutes * ms_per_minute;
 }
 
 void read_half_life(YamlMap& map, Feature& feature) {

@@ -14,6 +14,9 @@ void read_feature_window(YamlMap& map, const std::string& of_family, Feature& fe
 /// Reads a `delay` in days.
 void read_delay_days(YamlMap& map, Feature& feature);
 
+/// Reads `matures`, how old a payment is when its feedback is in.
+void read_maturity(YamlMap& map, Feature& feature);
+
 /// Reads `half_life` into tier and length.
 void read_half_life(YamlMap& map, Feature& feature);
 

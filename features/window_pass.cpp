@@ -14,8 +14,10 @@ WindowEvent window_event(const EventBatch& batch, std::size_t row) {
   if (batch.payer_hash[row] != 0) bits |= event_bit_payer;
   if (batch.invoice_hash[row] != 0) bits |= event_bit_invoice;
   if (batch.order_hash[row] != 0) bits |= event_bit_order;
-  return {batch.event_time_ms[row], batch.amount_minor[row], batch.payer_hash[row], batch.type[row],
-          static_cast<std::uint8_t>(bits)};
+  const bool is_feedback = batch.source[row] == Source::feedback;
+  return {batch.event_time_ms[row], batch.amount_minor[row],
+          batch.payer_hash[row],    is_feedback ? batch.ref_hash[row] : batch.event_id_hash[row],
+          batch.type[row],          static_cast<std::uint8_t>(bits)};
 }
 
 std::uint8_t exponent_of(CurrencyCode currency) {

@@ -30,6 +30,7 @@ void make_window_rows(const EventBatch& batch, const Zone& default_zone, const T
     out = {event.time_ms,
            event.amount_minor,
            event.payer_hash,
+           event.subject_hash,
            batch.currency[row],
            matrix_row[row],
            0,

@@ -6,6 +6,7 @@
 
 #include "kernels/base/host_device.hpp"
 #include "kernels/data/event.hpp"
+#include "kernels/window/tail_body.hpp"
 #include "kernels/window/window_body.hpp"
 
 namespace tidemark {
@@ -195,6 +196,11 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
     const DecayStep& step = plan.decay_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     add_decayed(plan, step, head, event, place.day, record, &head.flags);
+  }
+  for (std::uint32_t s = updates.tail_begin; s < updates.tail_end; ++s) {
+    const TailStep& step = plan.tail_steps[s];
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
+    run_tail_step(plan, step, event, record, &head.flags);
   }
 }
 

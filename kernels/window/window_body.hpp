@@ -19,6 +19,7 @@ struct WindowEvent {
   std::int64_t time_ms = 0;
   std::int64_t amount_minor = 0;
   std::uint64_t payer_hash = 0;
+  std::uint64_t subject_hash = 0;  // of feedback the event that it speaks of, else the event's own
   EventType type = EventType::none;
   std::uint8_t bits = 0;  // EventBit, less those of the calendar
 };

@@ -75,6 +75,9 @@ DeviceWindows::DeviceWindows(const WindowPlan& plan, const WindowPlanView& view,
   mine.decays = keep(plan.decays);
   mine.decay_steps = keep(plan.decay_steps);
   mine.factors = keep(plan.factors);
+  mine.tails = keep(plan.tails);
+  mine.tail_steps = keep(plan.tail_steps);
+  mine.matured_scans = keep(plan.matured_scans);
   mine.scans = keep(plan.scans);
   mine.amount_tests = keep(plan.amount_tests);
   mine.operands = keep(plan.operands);

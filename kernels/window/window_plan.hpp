@@ -111,10 +111,45 @@ struct DecayStep {
   std::uint32_t decay = 0;
 };
 
+/// The last events of a measure in the order in which they were accepted: `length` entries behind
+/// one another, the next of them over the oldest. An entry is an amount, or a payment that feedback
+/// may name later.
+struct Tail {
+  std::uint32_t state_offset = 0;  // its TailState
+  std::uint32_t entry_offset = 0;
+  std::uint32_t length = 0;
+};
+inline constexpr int tail_amounts_max = 64, tail_payments_max = 1024;
+
+/// Every byte is state.
+struct TailState {
+  std::uint32_t next = 0;   // entry that the next event takes
+  std::uint32_t count = 0;  // of events, up to the length
+};
+static_assert(sizeof(TailState) == 8);
+
+/// A payment that waits for what feedback says of it.
+struct JudgedPayment {
+  std::uint64_t id_hash = 0;
+  std::int64_t time_ms : 63 = 0;
+  std::uint64_t is_fraud : 1 = 0;
+};
+static_assert(sizeof(JudgedPayment) == 16);
+
+/// What an event does to a tail.
+enum class TailAction : std::uint8_t { add_amount, add_payment, judge_fraud, judge_legitimate };
+
+struct TailStep {
+  EventFilter filter;
+  TailAction action = TailAction::add_amount;
+  std::uint32_t tail = 0;
+};
+
 struct TypeUpdates {
   std::uint32_t ring_begin = 0, ring_end = 0;
   std::uint32_t last_begin = 0, last_end = 0;
   std::uint32_t decay_begin = 0, decay_end = 0;
+  std::uint32_t tail_begin = 0, tail_end = 0;
 };
 
 /// What to do with a bucket that leaves or enters a window when the clock moves.
@@ -200,6 +235,13 @@ enum class ReadKind : std::uint8_t {
   history,      // b: milliseconds of the unit
   peers,        // a: first series of the table, b: 1 + scale of the number
   season,       // a: first series of the table, b: days back
+  tail_sum,     // a: tail, b: of so many of its newest entries
+  tail_mean,
+  tail_least,
+  tail_greatest,
+  tail_deviation,
+  tail_variation,
+  fraud_share,  // a: tail, b: of its newest entries, c: number of its MaturedScan
   event_amount,
   event_type,  // a, b: mask of types; 1 if the event's is one of them
   event_bit,   // a: EventBit
@@ -213,6 +255,12 @@ struct ReadStep {
   ReadKind kind = ReadKind::total;
   std::uint32_t target = 0;  // number of the result
   std::uint32_t a = 0, b = 0, c = 0;
+};
+
+/// The newest `most` of a tail's payments that are at least `matures_ms` old.
+struct MaturedScan {
+  std::int64_t matures_ms = 0;
+  std::uint32_t most = 0;
 };
 
 /// A line of a table: from `day` on, `value` is that of `key`: the currency in force, or the month
@@ -249,6 +297,9 @@ struct WindowPlanView {
   const Decay* decays = nullptr;
   const DecayStep* decay_steps = nullptr;
   const std::uint64_t* factors = nullptr;
+  const Tail* tails = nullptr;
+  const TailStep* tail_steps = nullptr;
+  const MaturedScan* matured_scans = nullptr;
   const BucketScan* scans = nullptr;
   const AmountTest* amount_tests = nullptr;
   const ReadStep* reads = nullptr;
@@ -259,6 +310,7 @@ struct WindowPlanView {
   const TableEntry* entries = nullptr;
   std::uint32_t ring_count = 0;
   std::uint32_t decay_count = 0;
+  std::uint32_t tail_count = 0;
   std::uint32_t read_count = 0;
   std::uint32_t number_count = 0;  // doubles of scratch: twice this
   std::uint32_t column_count = 0;
@@ -281,6 +333,9 @@ struct WindowPlan {
   std::vector<Decay> decays;
   std::vector<DecayStep> decay_steps;
   std::vector<std::uint64_t> factors;
+  std::vector<Tail> tails;
+  std::vector<TailStep> tail_steps;
+  std::vector<MaturedScan> matured_scans;
   std::vector<BucketScan> scans;
   std::vector<AmountTest> amount_tests;
   std::vector<ReadStep> reads;

@@ -249,6 +249,12 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
     add_decayed(plan, step, head, event, place.day, record, &flags);
   }
+  for (std::uint32_t s = updates.tail_begin + Team::rank(); s < updates.tail_end;
+       s += Team::size()) {
+    const TailStep& step = plan.tail_steps[s];
+    if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
+    run_tail_step(plan, step, event, record, &flags);
+  }
   if (Team::any(flags != 0)) head.flags |= record_saturated;
   if (Team::rank() == 0) field_at<RecordHead>(record, 0) = head;
   Team::sync();

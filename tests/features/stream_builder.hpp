@@ -40,6 +40,7 @@ struct Line {
   std::string payer;
   bool certified = true;
   std::string invoice, order;
+  std::string ref;               // feedback: the event that it speaks of
   std::string time_zone;         // profile
   std::string profile_currency;  // profile
   std::string industry = "retail", region;
@@ -79,6 +80,7 @@ class Stream {
       batch.invoice_hash[row] = hash_of(kept.invoice);
       batch.order_hash[row] = hash_of(kept.order);
     }
+    batch.ref_hash[row] = hash_of(kept.ref);
     if (kept.type == EventType::profile) {
       Profile profile;
       profile.time_zone = kept.time_zone;

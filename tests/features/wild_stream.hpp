@@ -102,6 +102,16 @@ features:
   - {name: "over_paid_{window}", ratio: [amount, "paid_mean_{window}"], windows: [1d, 7d]}
   - {name: from_paid, difference: [amount, paid_mean_7d]}
   - {name: sigmas, ratio: [from_paid, paid_stddev_7d]}
+  - {name: "last_{aggregate}", aggregates: [sum, mean, min, max, stddev, cv], of: pay, last: 5}
+  - {name: last_back, aggregate: sum, of: back, last: 1}
+  - {name: last_pay_again, aggregate: max, of: pay_again, last: 64}
+  - {name: last_large, aggregate: mean, of: large, last: 3, empty: -1}
+  - {name: last_paid, aggregate: mean, of: paid, last: 4}
+  - {name: last_bills, aggregate: min, of: bills, last: 16}
+  - {name: over_last, ratio: [amount, last_mean]}
+  - {name: risk, aggregate: fraud_share, of: pay, last: 10, matures: 3d, among: 40}
+  - {name: risk_soon, aggregate: fraud_share, of: pay, last: 4, matures: 90min, among: 7, empty: 0}
+  - {name: risk_now, aggregate: fraud_share, of: plain, last: 100, matures: 0d}
 )";
 
 inline constexpr std::string_view zones[] = {"UTC",
@@ -177,6 +187,7 @@ inline Line random_line(std::mt19937& random, int foreign_of) {
   line.certified = random() % 5 != 0;
   if (random() % 3 == 0) line.invoice = "i";
   if (random() % 3 == 0) line.order = "o";
+  if (random() % 4 != 0) line.ref = "e-" + std::to_string(random() % 200);
   if (random() % static_cast<unsigned>(foreign_of) == 0) {
     line.currency = pick(foreign_currencies, random);
   }
