@@ -134,9 +134,11 @@ void Server::round() {
   const bool worked = work();
   const bool idle = !worked && open_rows_ == 0;
   const auto polled = consumer_.poll(poll_records_max, idle ? 4 * poll_idle_ms : worked ? 0 : 1);
-  if (!polled.revoked.empty()) give_up(polled);
-  if (!polled.assigned.empty()) take_assignment(polled.assigned);
-  take_in(polled);
+  bool rebuilt = false;
+  if (!polled.revoked.empty()) rebuilt = give_up(polled);
+  if (!polled.assigned.empty()) rebuilt = take_assignment(polled.assigned) || rebuilt;
+  // Lanes that were rebuilt meanwhile go on before what this poll brought: it is fetched again.
+  if (!rebuilt) take_in(polled);
   if (!polled.records->records.empty()) crash_point("taken");
   if (commit_is_due()) commit();
   for (const auto& [partition, lane] : lanes_) {

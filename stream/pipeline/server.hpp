@@ -47,8 +47,9 @@ class Server {
   Observer& observer() { return observer_; }
 
  private:
-  void take_assignment(const std::vector<int>& partitions);
-  void give_up(const GroupConsumer::Polled& polled);
+  /// Both give whether lanes that stay were rebuilt.
+  bool take_assignment(const std::vector<int>& partitions);
+  bool give_up(const GroupConsumer::Polled& polled);
   void take_in(const GroupConsumer::Polled& polled);
   void take_in_control();
   void feed_control(Lane& lane, std::size_t from);

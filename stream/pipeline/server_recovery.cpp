@@ -29,16 +29,18 @@ std::vector<InputPosition> positions_of(int partition, const SourceOffsets& next
 
 }  // namespace
 
-void Server::take_assignment(const std::vector<int>& partitions) {
+bool Server::take_assignment(const std::vector<int>& partitions) {
   spdlog::info("partitions taken: {}", fmt::join(partitions, ", "));
   predecessors_.settle(partitions);
   // Commits on their way must land first: recovery starts from what is committed.
-  if (!committer_->settle()) rebuild(committer_->abort_reason());
+  const bool settled = committer_->settle();
+  if (!settled) rebuild(committer_->abort_reason());
   for (const int partition : partitions) recover(partition);
   follow_others();
   crash_point("assigned");
   recovered_once_ = true;
   observer_.set_ready(true);
+  return !settled;
 }
 
 Recovered Server::repeat_log(int partition, const SourceOffsets& committed) {
@@ -132,7 +134,7 @@ void Server::recover(int partition) {
   consumer_.start(partition, recovered.next);
 }
 
-void Server::give_up(const GroupConsumer::Polled& polled) {
+bool Server::give_up(const GroupConsumer::Polled& polled) {
   spdlog::info("partitions {}: {}", polled.lost ? "lost" : "given up",
                fmt::join(polled.revoked, ", "));
   observer_.set_ready(false);
@@ -140,7 +142,7 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
     for (const int partition : polled.revoked) drop_lane(partition);
     consumer_.unassign(polled.revoked);
     rebuild("it held rows of lost partitions");
-    return;
+    return true;
   }
   commit();
   const bool committed = committer_->settle();
@@ -153,6 +155,7 @@ void Server::give_up(const GroupConsumer::Polled& polled) {
   consumer_.unassign(polled.revoked);
   if (!committed) rebuild(committer_->abort_reason());
   observer_.set_ready(!lanes_.empty());
+  return !committed;
 }
 
 void Server::rebuild(const std::string& why) {
