@@ -5,6 +5,7 @@ import re
 import time
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from support import kafka, program, proof
 
 SMALL_STEPS = (
@@ -13,6 +14,8 @@ SMALL_STEPS = (
 )  # fmt: skip
 # A session of 6 s, the broker's look for members that are overdue, and the recovery.
 TAKEOVER_S = 10
+# From a takeover to the end of what its predecessor left open; transaction.timeout.ms is 20 s.
+SETTLED_S = 5
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,46 @@ def test_classic_group_takes_over_from_the_dead(deployment, whole):
         shares = 2 * kafka.PARTITIONS + kafka.PARTITIONS - len(moved)
         assert sorted(wait_partitions(first, "taken", shares)[-8:]) == list(range(8))
         assert time.monotonic() - died < TAKEOVER_S
+        first.wait_caught_up()
+        first.finish()
+    assert_same_as(whole, deployment)
+
+
+def stable_ends(deployment):
+    """Of the verdicts' partitions, for a read_committed consumer and for one that sees all."""
+    topic = deployment.output_topic("verdicts")
+
+    def ask(isolation):
+        consumer = Consumer(
+            {
+                "bootstrap.servers": deployment.broker.bootstrap,
+                "group.id": "ends",
+                "isolation.level": isolation,
+                "log_level": 0,
+            }
+        )
+        places = [TopicPartition(topic, number) for number in range(kafka.PARTITIONS)]
+        return [consumer.get_watermark_offsets(place, timeout=20)[1] for place in places]
+
+    return ask("read_committed"), ask("read_uncommitted")
+
+
+def test_what_the_dead_left_open_hides_nothing_from_readers(deployment, whole):
+    with deployment.serve(*SMALL_STEPS) as first:
+        wait_partitions(first, "taken", kafka.PARTITIONS)
+        with second(deployment, crash_at="offsets-sent:3") as other:
+            moved = wait_partitions(other, "taken")
+            assert other.dies()
+        stable, all_ends = stable_ends(deployment)
+        hidden = [number for number in moved if stable[number] < all_ends[number]]
+        assert hidden, "it left nothing open"
+        wait_partitions(first, "taken", 3 * kafka.PARTITIONS - len(moved))
+        taken = time.monotonic()
+        while any(stable_ends(deployment)[0][number] <= all_ends[number] for number in hidden):
+            first.check()
+            assert time.monotonic() - taken < SETTLED_S, first.words()
+            time.sleep(0.1)
+        print(f"seen again {time.monotonic() - taken:.1f} s after the takeover")
         first.wait_caught_up()
         first.finish()
     assert_same_as(whole, deployment)
