@@ -51,6 +51,18 @@ bool Broker::is_idle(const std::string& id) const {
   return found == transactions_.end() || found->second.number == 0;
 }
 
+std::string Broker::left_open(int partition, std::int64_t taken_us) const {
+  for (const auto& [id, transaction] : transactions_) {
+    if (transaction.number == 0 || transaction.began_us >= taken_us) continue;
+    const auto left = left_us_.find(id);
+    if (holder_of(id) != nullptr || left == left_us_.end() || left->second >= taken_us) continue;
+    for (const Source source : keyed_sources) {
+      if (committer({source, partition}) == id) return id;
+    }
+  }
+  return {};
+}
+
 Broker::Transaction* Broker::current(const std::string& id, int epoch) {
   Transaction& transaction = transactions_[id];
   return transaction.epoch == epoch ? &transaction : nullptr;
@@ -78,7 +90,7 @@ Answer Broker::send_offsets(const std::string& id, int epoch, const std::string&
                             int generation, const std::map<Input, std::int64_t>& next) {
   Transaction* const transaction = current(id, epoch);
   if (transaction == nullptr) return Answer::fenced;
-  if (this->member(member) == nullptr || generation != generation_) return Answer::not_a_member;
+  if (!is_current(member, generation)) return Answer::not_a_member;
   if (transaction->number == 0) {
     transaction->number = ++last_transaction_;
     transaction->began_us = scheduler_.now_us();
@@ -96,7 +108,7 @@ Answer Broker::end_transaction(const std::string& id, int epoch, bool commit) {
 
 Answer Broker::commit(const std::string& member, int generation,
                       const std::map<Input, std::int64_t>& next) {
-  if (this->member(member) == nullptr || generation != generation_) return Answer::not_a_member;
+  if (!is_current(member, generation)) return Answer::not_a_member;
   apply(next);
   return Answer::done;
 }

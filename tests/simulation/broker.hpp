@@ -1,8 +1,9 @@
 // Broker: a Kafka cluster in memory, as far as the engine's promises rest on it. Partition logs
 // with offsets and transaction markers, a last stable offset, transactional ids with epochs,
-// offsets that are committed in a transaction and fenced by the group's generation, eager
-// rebalances with static members, sessions and transactions that expire, retention. It answers at
-// once and truthfully; what goes wrong on the way to it is for the clients to play.
+// offsets that are committed in a transaction and fenced by the group's generation, rebalances that
+// take everything back (of static members) or only what moves (KIP-848), sessions and transactions
+// that expire, retention. It answers at once and truthfully; what goes wrong on the way to it is
+// for the clients to play.
 #pragma once
 
 #include <array>
@@ -61,12 +62,23 @@ struct Member {
   std::string id, instance;
   std::shared_ptr<Process> process;
   bool joined = false;  // of the rebalance under way
-  std::vector<int> assigned;
+  std::set<int> assigned;
+  // With incremental rebalances:
+  int epoch = 0;
+  std::set<int> target;   // what it shall have when all is done
+  std::set<int> leaving;  // what it was told to let go of, and has not said that it did
+};
+
+/// The answer to a heartbeat: what the member has now.
+struct Told {
+  int epoch = 0;
+  std::set<int> assigned;
 };
 
 class Broker {
  public:
-  Broker(Scheduler& scheduler, int partitions) : scheduler_(scheduler), partitions_(partitions) {}
+  Broker(Scheduler& scheduler, int partitions, bool incremental)
+      : scheduler_(scheduler), partitions_(partitions), incremental_(incremental) {}
 
   int partitions() const { return partitions_; }
   Log& log(const std::string& topic, int partition) { return logs_[{topic, partition}]; }
@@ -75,6 +87,9 @@ class Broker {
   /// Ends what an older epoch left open; over once is_idle().
   int init_producer(const std::string& id);
   bool is_idle(const std::string& id) const;
+  /// An id whose transaction hides what a partition's next owner publishes, though it was known at
+  /// `taken_us`: it had committed for the partition, and was in the group no longer. Or nothing.
+  std::string left_open(int partition, std::int64_t taken_us) const;
   Answer produce(const std::string& id, int epoch, const Place& place, Entry entry);
   Answer send_offsets(const std::string& id, int epoch, const std::string& member, int generation,
                       const std::map<Input, std::int64_t>& next);
@@ -82,11 +97,19 @@ class Broker {
   Answer end_transaction(const std::string& id, int epoch, bool commit);
 
   // The group.
-  /// A member with the instance id of another takes its place. Gives the member id.
+  bool is_incremental() const { return incremental_; }
+  /// A static member with the instance id of another takes its place; with incremental rebalances
+  /// members are dynamic, and the one before has its partitions until its session is over. Gives
+  /// the member id.
   std::string join(const std::string& instance, const std::shared_ptr<Process>& process);
   void rejoin(const std::string& member);
   const Member* member(const std::string& id) const;
   const Member* holder_of(const std::string& instance) const;
+  /// Of incremental rebalances. `owned`: what the member says that it has, where it says so.
+  /// Nothing when it is no member.
+  std::optional<Told> heartbeat(const std::string& member, const std::set<int>* owned);
+  /// A member with this instance id, but not this member id.
+  const Member* other_of(const std::string& instance, const std::string& not_this) const;
   bool rebalancing() const { return rebalancing_; }
   int generation() const { return generation_; }
   void drop(const std::string& member);
@@ -121,20 +144,28 @@ class Broker {
   static void begin_end(Transaction& transaction, bool commit);
   void begin_rebalance();
   void settle_rebalance();
+  /// New targets of all, that move as little as can be.
+  void share_out();
+  void reconcile(Member& member);
+  bool is_free(int partition) const;
+  bool is_current(const std::string& member, int generation) const;
   bool is_expired(const Member& member) const;
 
   Scheduler& scheduler_;
   const int partitions_;
+  const bool incremental_;
   std::map<Place, Log> logs_;
   std::map<std::string, Transaction> transactions_;  // by transactional id
   std::uint64_t last_transaction_ = 0;
   std::map<Input, std::int64_t> committed_;
   std::map<int, std::map<Input, std::int64_t>> committed_before_;  // by partition
   std::map<Input, std::string> committers_;
+  std::map<std::string, std::int64_t> left_us_;  // when an instance was last seen in the group
   std::map<std::string, Member> members_;
   bool rebalancing_ = false;
   std::int64_t rebalance_until_us_ = 0;
-  int generation_ = 0, last_member_ = 0;
+  int generation_ = 0;  // with incremental rebalances: the epoch of the targets
+  int last_member_ = 0;
 };
 
 }  // namespace tidemark::simulation

@@ -15,12 +15,19 @@ constexpr std::int64_t rebalance_us = 300'000;
 
 std::string Broker::join(const std::string& instance, const std::shared_ptr<Process>& process) {
   Member joining;
-  joining.id = fmt::format("{}-{}", instance, ++last_member_);
+  // A member of KIP-848 chooses its id itself, and keeps it when it comes back.
+  joining.id = fmt::format("{}-{}", instance, incremental_ ? process->number : ++last_member_);
   joining.instance = instance;
   joining.process = process;
   joining.joined = true;
   const auto old = std::find_if(members_.begin(), members_.end(),
                                 [&](const auto& one) { return one.second.instance == instance; });
+  if (incremental_) {
+    const std::string id = joining.id;
+    members_.insert_or_assign(id, std::move(joining));
+    share_out();
+    return id;
+  }
   if (old != members_.end()) {
     // A static member: what the one before it was given is its own, without a rebalance.
     joining.assigned = old->second.assigned;
@@ -50,6 +57,18 @@ const Member* Broker::holder_of(const std::string& instance) const {
   return nullptr;
 }
 
+const Member* Broker::other_of(const std::string& instance, const std::string& not_this) const {
+  for (const auto& [id, member] : members_) {
+    if (member.instance == instance && id != not_this) return &member;
+  }
+  return nullptr;
+}
+
+bool Broker::is_current(const std::string& id, int generation) const {
+  const Member* const member = this->member(id);
+  return member != nullptr && generation == (incremental_ ? member->epoch : generation_);
+}
+
 void Broker::begin_rebalance() {
   if (rebalancing_) return;
   rebalancing_ = true;
@@ -58,14 +77,23 @@ void Broker::begin_rebalance() {
 }
 
 void Broker::drop(const std::string& id) {
-  if (members_.erase(id) == 0) return;
-  begin_rebalance();
+  const auto found = members_.find(id);
+  if (found == members_.end()) return;
+  left_us_[found->second.instance] = scheduler_.now_us();
+  members_.erase(found);
+  if (incremental_) {
+    share_out();
+  } else {
+    begin_rebalance();
+  }
 }
 
 bool Broker::is_expired(const Member& member) const {
   // Heartbeats come from a thread of the client's: only a dead or resting process sends none.
   const Process& process = *member.process;
-  if (process.dead) return scheduler_.now_us() - process.died_us > session_us;
+  if (process.dead || (incremental_ && process.ended)) {
+    return scheduler_.now_us() - process.died_us > session_us;
+  }
   return process.rests_until_us > scheduler_.now_us() &&
          scheduler_.now_us() - process.rests_since_us > session_us;
 }
@@ -73,6 +101,9 @@ bool Broker::is_expired(const Member& member) const {
 void Broker::settle_rebalance() {
   if (!rebalancing_) return;
   const bool late = scheduler_.now_us() > rebalance_until_us_;
+  for (const auto& [id, member] : members_) {
+    if (late && !member.joined) left_us_[member.instance] = scheduler_.now_us();
+  }
   if (late) std::erase_if(members_, [](const auto& one) { return !one.second.joined; });
   const bool all_joined = std::all_of(members_.begin(), members_.end(),
                                       [](const auto& one) { return one.second.joined; });
@@ -89,7 +120,7 @@ void Broker::settle_rebalance() {
     const int members = static_cast<int>(sorted.size());
     const int share = partitions_ / members + (static_cast<int>(i) < partitions_ % members);
     sorted[i]->assigned.clear();
-    for (int k = 0; k < share; ++k) sorted[i]->assigned.push_back(next++);
+    for (int k = 0; k < share; ++k) sorted[i]->assigned.insert(next++);
   }
 }
 

@@ -19,7 +19,14 @@ namespace tidemark {
 struct GroupConsumer::Impl {
   explicit Impl(const KafkaSettings& given) : settings(given) {}
 
+  /// What the group has to say to this member, if anything: a rebalance, or that it is none any
+  /// more.
   bool heed_group(Polled& polled);
+  bool heed_incremental(Polled& polled);
+  bool reconcile(Polled& polled);
+  /// A heartbeat of the client's own thread, now and then; who commits sees what it has learnt.
+  void beat();
+  void forget_group();
   bool revoke(Polled& polled, bool lost);
   void fetch(std::size_t records_max, Polled& polled);
 
@@ -29,11 +36,16 @@ struct GroupConsumer::Impl {
   int generation = -1;
   bool was_member = false, revoking = false;
   std::set<int> held;
+  // With incremental rebalances: not to be believed before the caller has let go of everything;
+  // what the coordinator said last, what is being done of it, and whether it is done and not told.
+  bool cast_out = false, reconciling = false, telling = false;
+  std::set<int> told, target;
   struct Fetched {
     SourceOffsets next{};
     std::array<const simulation::Log*, source_count> logs{};
   };
   std::map<int, Fetched> started;
+  std::map<int, std::int64_t> taken_us;  // when the group gave a partition last
   std::set<std::pair<int, Source>> paused, ended;
 };
 

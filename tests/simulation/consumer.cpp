@@ -66,10 +66,10 @@ std::shared_ptr<RawBatch> copy_entries(const std::vector<Found>& found) {
 
 bool another_instance_lives(const std::string& instance, const std::string& own_member) {
   Broker& broker = world().broker;
-  const Member* const holder = broker.holder_of(instance);
-  if (holder == nullptr || holder->id == own_member) return false;
-  if (!holder->process->dead) return true;
-  broker.drop(std::string(holder->id));  // it sends no heartbeats
+  while (const Member* const other = broker.other_of(instance, own_member)) {
+    if (!other->process->dead && !other->process->ended) return true;
+    broker.drop(std::string(other->id));  // it sends no heartbeats
+  }
   return false;
 }
 
@@ -89,9 +89,9 @@ void GroupConsumer::take(const std::vector<int>&) {
   throw std::logic_error("simulated instances share by a group");
 }
 
-/// What the group has to say to this member, if anything: a rebalance, or that it is none any more.
 bool GroupConsumer::Impl::heed_group(Polled& polled) {
   Broker& broker = world().broker;
+  if (broker.is_incremental()) return heed_incremental(polled);
   if (revoking || !subscribed) return false;
   if (member.empty()) {
     member = broker.join(settings.transactional_id, world().scheduler.process());
@@ -108,15 +108,15 @@ bool GroupConsumer::Impl::heed_group(Polled& polled) {
   }
   if (broker.rebalancing()) {
     if (mine->joined || !world().scheduler.random().chance(0.5)) return false;
-    const bool told = revoke(polled, false);
-    if (!told) broker.rejoin(member);
-    return told;
+    const bool any = revoke(polled, false);
+    if (!any) broker.rejoin(member);
+    return any;
   }
   if (generation == broker.generation()) return false;
   generation = broker.generation();
   was_member = true;
-  held = {mine->assigned.begin(), mine->assigned.end()};
-  polled.assigned = mine->assigned;
+  held = mine->assigned;
+  polled.assigned = numbers(held);
   return true;
 }
 
@@ -138,7 +138,11 @@ void GroupConsumer::Impl::fetch(std::size_t records_max, Polled& polled) {
       const Log& log = *fetched.logs[s];
       std::int64_t& at = fetched.next[s];
       if (at == offset_none) at = log.begin;
-      if (at < log.begin) throw RunError("the log no longer has the offset to go on from");
+      if (at < log.begin) {
+        // The next owner has gone on, and the log behind it is deleted: the group says so soon.
+        if (world().broker.member(member) == nullptr) continue;
+        throw RunError("the log no longer has the offset to go on from");
+      }
       const std::int64_t stable = log.stable_end();
       if (random.chance(0.3)) continue;  // slow to come
       std::size_t most = random.below(12);
@@ -167,11 +171,19 @@ GroupConsumer::Polled GroupConsumer::poll(std::size_t records_max, int timeout_m
   Polled polled;
   polled.records = std::make_shared<RawBatch>();
   if (impl_->heed_group(polled) && polled.lost) return polled;
+  for (const int partition : polled.assigned) {
+    impl_->taken_us[partition] = world().scheduler.now_us();
+  }
   impl_->fetch(records_max, polled);
   return polled;
 }
 
 void GroupConsumer::start(int partition, const SourceOffsets& offsets) {
+  const std::string open = world().broker.left_open(partition, impl_->taken_us[partition]);
+  if (!open.empty() && impl_->settings.delivery == Delivery::exactly_once) {
+    world().scheduler.fail("partition " + std::to_string(partition) + " is taken, and what " +
+                           open + " left open hides it");
+  }
   Impl::Fetched& fetched = impl_->started[partition];
   fetched.next = offsets;
   for (const Source source : keyed_sources) {
@@ -182,13 +194,24 @@ void GroupConsumer::start(int partition, const SourceOffsets& offsets) {
   }
 }
 
-void GroupConsumer::unassign(const std::vector<int>&) {
+void GroupConsumer::unassign(const std::vector<int>& revoked) {
   world().scheduler.step("unassign");
+  impl_->revoking = false;
+  if (world().broker.is_incremental()) {
+    for (const int partition : revoked) {
+      const auto of_it = [partition](const auto& place) { return place.first == partition; };
+      impl_->held.erase(partition);
+      impl_->started.erase(partition);
+      std::erase_if(impl_->paused, of_it);
+      std::erase_if(impl_->ended, of_it);
+    }
+    if (impl_->cast_out && impl_->held.empty()) impl_->forget_group();
+    return;
+  }
   impl_->held.clear();
   impl_->started.clear();
   impl_->paused.clear();
   impl_->ended.clear();
-  impl_->revoking = false;
   if (!impl_->member.empty()) world().broker.rejoin(impl_->member);
 }
 
@@ -208,6 +231,7 @@ SourceOffsets GroupConsumer::committed(int partition) {
     return true;
   };
   world().scheduler.wait("committed", stable);
+  impl_->beat();
   SourceOffsets offsets, before;
   offsets.fill(offset_none);
   before.fill(offset_none);
@@ -231,6 +255,7 @@ std::string GroupConsumer::commit(std::span<const InputPosition> positions) {
     if (p.source == Source::control) throw std::logic_error("control has no group offset");
     next[{p.source, p.partition}] = p.next_offset;
   }
+  impl_->beat();
   const std::string member = impl_->member;
   const int generation = impl_->generation;
   world().scheduler.step("commit-offsets");
@@ -241,6 +266,11 @@ std::string GroupConsumer::commit(std::span<const InputPosition> positions) {
   return world().strikes(Fault::commit_lost) ? "no answer to offsets" : "";
 }
 
-void GroupConsumer::close() {}  // a static member leaves by staying away
+/// A static member leaves by staying away.
+void GroupConsumer::close() {
+  if (!world().broker.is_incremental()) return;
+  world().scheduler.step("close");
+  world().broker.drop(impl_->member);
+}
 
 }  // namespace tidemark

@@ -25,6 +25,7 @@ std::string text_of(const RunOptions& options) {
   if (options.small) text += " --small";
   if (options.at_least_once) text += " --at-least-once";
   if (options.standby) text += " --standby";
+  if (options.incremental) text += " --incremental";
   for (const Strike& strike : options.plan) {
     text += fmt::format(" --strike {}:{}", strike.step, name_of(strike.fault));
   }
@@ -120,6 +121,8 @@ bool repeat_all(const std::string& file, Tally& tally) {
         options.at_least_once = true;
       } else if (word == "--standby") {
         options.standby = true;
+      } else if (word == "--incremental") {
+        options.incremental = true;
       } else if (word == "--seed") {
         words >> options.seed;
       } else if (word == "--strike" && words >> word) {
@@ -151,6 +154,7 @@ int main(int argc, char** argv) {
   app.add_flag("--small", options.small, "a few payments, and only the faults that are named");
   app.add_flag("--at-least-once", options.at_least_once, "delivery: at_least_once");
   app.add_flag("--standby", options.standby, "instances follow the partitions that others own");
+  app.add_flag("--incremental", options.incremental, "kafka.assignment: consumer");
   app.add_option("--strike", strikes, "STEP:FAULT; may be given several times");
   app.add_flag("--every-place", every_place, "a small run with one fault at each possible place");
   app.add_option("--pair-stride", stride, "with it: two faults too, every so many pairs");

@@ -56,6 +56,7 @@ Config make_config(Random& random, const RunOptions& options) {
   }
   if (!small && random.chance(0.1)) config.checkpoint_directory.clear();
   if (options.at_least_once) config.kafka.delivery = Delivery::at_least_once;
+  if (options.incremental) config.kafka.assignment = Assignment::consumer;
   if (options.standby) config.standby_bytes_max = std::size_t{1} << 30;
   return config;
 }
@@ -205,6 +206,7 @@ class Run {
       if (!process->dead && !expected) throw;
     }
     process->ended = true;
+    if (!process->dead) process->died_us = world_.scheduler.now_us();
   }
 
   void stop_one() {

@@ -17,6 +17,7 @@ struct RunOptions {
   bool small = false;
   bool at_least_once = false;  // the delivery
   bool standby = false;        // instances follow what others own
+  bool incremental = false;    // the group takes only what moves (kafka.assignment: consumer)
   std::vector<Strike> plan;
   std::vector<Strike>* opportunities = nullptr;
   bool trace = false;  // all steps on stderr

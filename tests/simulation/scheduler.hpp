@@ -29,12 +29,12 @@ class Failure : public std::runtime_error {
 
 /// One instance of the program, from its start to its end.
 struct Process {
-  int number = 0;                 // 1, 2, ... in the run
-  std::string id;                 // its kafka.transactional_id
-  std::atomic<bool> stop{false};  // it was asked to end
-  bool ended = false;             // it has
-  bool dead = false;              // every call of it throws Crash
-  std::int64_t died_us = 0;
+  int number = 0;                                       // 1, 2, ... in the run
+  std::string id;                                       // its kafka.transactional_id
+  std::atomic<bool> stop{false};                        // it was asked to end
+  bool ended = false;                                   // it has
+  bool dead = false;                                    // every call of it throws Crash
+  std::int64_t died_us = 0;                             // or ended
   std::int64_t rests_since_us = 0, rests_until_us = 0;  // stopped, as by SIGSTOP
 };
 

@@ -141,6 +141,7 @@ CommitResult TransactionalSink::commit(std::span<const InputPosition> positions,
       if (p.source == Source::control) throw std::logic_error("control has no group offset");
       next[{p.source, p.partition}] = p.next_offset;
     }
+    self.group->beat();
     const std::string member = self.group->member;
     const int generation = self.group->generation;
     if (generation < 0 && self.group->was_member) {

@@ -37,7 +37,9 @@ bool Faults::strike(Scheduler& scheduler, Fault fault) {
 }
 
 World::World(std::uint64_t seed, Config given, int partitions)
-    : scheduler(seed), config(std::move(given)), broker(scheduler, partitions) {
+    : scheduler(seed),
+      config(std::move(given)),
+      broker(scheduler, partitions, config.kafka.assignment == Assignment::consumer) {
   the_world = this;
 }
 
