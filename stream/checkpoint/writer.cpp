@@ -65,6 +65,7 @@ void CheckpointWriter::submit(int partition, Job job) {
   const auto line = lines_.find(partition);
   if (line == lines_.end()) return;
   job.line = line->second;
+  job.beginning = {steady_clock::now(), job.line->collections};
   // One job goes in however large it is, so that the bound cannot lock anybody out.
   thread_.wait(lock, [&] {
     return job.entries.empty() || backlog_bytes_ == 0 ||
@@ -163,6 +164,7 @@ void CheckpointWriter::do_job(Job& job) {
   } else if (job.journal_next) {
     pending.journal_next = job.journal_next;
   } else {
+    if (job.kind == ChunkKind::rest) pending.beginning = job.beginning;
     pending.chunks.push_back(store_chunk(line, job.generation, job.kind, job.entries, job.count));
   }
   if (!pending.head || !pending.journal_next) return;
@@ -202,7 +204,7 @@ void CheckpointWriter::publish(Line& line, Pending pending) {
   }
   const std::int64_t journal_next = manifest.journal_next;
   compact(line, std::move(manifest));
-  collect_garbage(line, journal_next);
+  collect_garbage(line, journal_next, pending.beginning);
 }
 
 void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
@@ -236,9 +238,15 @@ void CheckpointWriter::compact(Line& line, CheckpointManifest manifest) {
   line.status.last = std::make_shared<CheckpointManifest>(std::move(manifest));
 }
 
-/// A chunk goes when it has been of no use twice: whoever restored the partition meanwhile may
-/// build on a manifest that has just been replaced, and only an owner comes to a second time.
-void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
+/// A chunk goes when it was of no use before the checkpoint began that is being published: whoever
+/// restored the partition meanwhile may build on a manifest that has just been replaced. What was
+/// committed behind that beginning was an owner's, so the next one came later and found the new
+/// manifest. To count collections alone is not enough: who sleeps with two checkpoints to publish
+/// comes to the second one without having been an owner since the first. And the longer it slept,
+/// the older may be what others have made since.
+void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next,
+                                       const Beginning& beginning) {
+  const auto foreign_age = foreign_age_min + (steady_clock::now() - beginning.at);
   std::set<std::string> kept;
   std::set<std::pair<std::int64_t, std::uint64_t>> states;
   for (const StoredManifest& stored : read_manifests(store_, line.folder)) {
@@ -246,7 +254,7 @@ void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
     // What is ahead of this writer is another's: a later owner's, or of topics that are no more.
     const bool ahead = m.journal_next > journal_next;
     // Newest first: the first revision of a state is its last, and the others have had their day.
-    const bool keep = ahead ? stored.age <= foreign_age_min
+    const bool keep = ahead ? stored.age <= foreign_age
                             : states.size() < static_cast<std::size_t>(options_.keep) &&
                                   states.emplace(m.journal_next, m.generation).second;
     if (!keep && stored.error.empty()) {
@@ -259,19 +267,27 @@ void CheckpointWriter::collect_garbage(Line& line, std::int64_t journal_next) {
   for (const auto& [generation, pending] : line.pending) {
     for (const ChunkRef& chunk : pending.chunks) kept.insert(line.folder + "/" + chunk.name);
   }
+  std::uint64_t collection = 0;
   {
     const auto lock = thread_.lock();
     if (line.left) return;
+    collection = ++line.collections;
   }
   crash_point("checkpoint-before-removal");
-  const std::set<std::string> unused_before = std::exchange(line.unused, {});
+  const auto unused_before = std::exchange(line.unused, {});
   for (const StoredObject& object : store_.list(line.folder)) {
     if (kept.contains(object.name)) continue;
     const bool mine = object.name.find("-" + name_ + ".") != std::string::npos;
-    if (mine ? unused_before.contains(object.name) : object.age > foreign_age_min) {
+    if (!mine) {
+      if (object.age > foreign_age) store_.remove(object.name);
+      continue;
+    }
+    const auto before = unused_before.find(object.name);
+    const std::uint64_t since = before == unused_before.end() ? collection : before->second;
+    if (since <= beginning.collections) {
       store_.remove(object.name);
-    } else if (mine) {
-      line.unused.insert(object.name);
+    } else {
+      line.unused.emplace(object.name, since);
     }
   }
 }

@@ -46,7 +46,8 @@ class CheckpointWriter {
   /// Forgets the partition and whatever of it is unpublished.
   void close(int partition);
 
-  /// Entries of a generation. Waits while the backlog is full.
+  /// Entries of a generation; `rest`, which is one chunk, when its transaction is about to be
+  /// committed and no sooner. Waits while the backlog is full.
   void add(int partition, std::uint64_t generation, ChunkKind kind, std::string entries,
            std::size_t count);
   /// All of the generation was added; `head` says the rest, but for journal_next and chunks.
@@ -64,7 +65,13 @@ class CheckpointWriter {
   std::optional<Status> status(int partition) const;
 
  private:
+  /// When a generation began, by its `rest`: whoever commits behind it still owned the partition.
+  struct Beginning {
+    std::chrono::steady_clock::time_point at;
+    std::uint64_t collections = 0;  // of garbage that were over
+  };
   struct Pending {
+    Beginning beginning;
     std::vector<ChunkRef> chunks;
     std::optional<CheckpointManifest> head;
     std::optional<std::int64_t> journal_next;
@@ -75,8 +82,9 @@ class CheckpointWriter {
     std::string folder;
     std::vector<ChunkRef> chunks;  // of the last manifest
     std::map<std::uint64_t, Pending> pending;
-    std::set<std::string> unused;  // when garbage was collected last
+    std::map<std::string, std::uint64_t> unused;  // chunks, and the first collection that said so
     // Under the lock from here on.
+    std::uint64_t collections = 0;
     bool lost = false, left = false, closed = false;
     std::uint64_t first = 0;  // generations before it are dropped
     Status status;
@@ -84,6 +92,7 @@ class CheckpointWriter {
   struct Job {
     std::shared_ptr<Line> line;
     std::uint64_t generation = 0;
+    Beginning beginning;
     ChunkKind kind = ChunkKind::merchants;
     std::string entries;
     std::size_t count = 0;
@@ -98,7 +107,7 @@ class CheckpointWriter {
                        const std::string& entries, std::size_t count);
   void publish(Line& line, Pending pending);
   void compact(Line& line, CheckpointManifest manifest);
-  void collect_garbage(Line& line, std::int64_t journal_next);
+  void collect_garbage(Line& line, std::int64_t journal_next, const Beginning& beginning);
 
   CheckpointStore& store_;
   const Options options_;

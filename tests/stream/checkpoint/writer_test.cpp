@@ -7,8 +7,11 @@
 #include <rapidcheck/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include "kernels/base/failure.hpp"
 #include "stream/checkpoint/compaction.hpp"
@@ -25,6 +28,7 @@ class FakeStore : public CheckpointStore {
  public:
   void put(const std::string& name, std::string_view bytes) override {
     if (broken) throw RunError("no space left for " + name);
+    if (before_put) before_put(name);
     objects[name] = bytes;
   }
   std::string get(const std::string& name) const override {
@@ -44,6 +48,7 @@ class FakeStore : public CheckpointStore {
 
   std::map<std::string, std::string> objects;
   std::atomic<bool> broken{false};
+  std::function<void(const std::string& name)> before_put;  // on the writer's thread
   std::chrono::seconds age{0};
 };
 
@@ -190,6 +195,46 @@ TEST(CheckpointWriter, LeavesOthersAloneForAnHour) {
   EXPECT_FALSE(store.objects.contains("g/p00000/1-1-other.chunk"));
   EXPECT_FALSE(store.objects.contains(manifest));
   EXPECT_EQ(drive.newest(), (State{{{1, "a"}, {2, "b"}}, {}}));
+}
+
+/// Stopped before its merged chunks are published, with another checkpoint committed and waiting.
+/// Meanwhile the partition went to the next owner, who has restored what was published. Awake again
+/// the writer publishes both, one right after the other.
+TEST(CheckpointWriter, LeavesWhatTheNextOwnerRestoredWhileItSlept) {
+  FakeStore store;
+  Drive drive(store);
+  drive.commit(drive.give({{1, "a"}}, {}));
+  std::optional<CheckpointManifest> restored;
+  store.before_put = [&](const std::string& name) {
+    if (restored || name.find("/000000000002-1-") == std::string::npos) return;
+    restored = drive.manifests().at(0).manifest;
+    const std::uint64_t waiting = drive.give({{3, "c"}}, {});
+    drive.writer.committed(0, waiting, 30);
+  };
+  drive.commit(drive.give({{2, "b"}}, {}));
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->generation, 2U);
+  EXPECT_EQ(drive.writer.status(0)->published, 3U);
+  EXPECT_EQ(read_state(store, drive.folder, *restored), (State{{{1, "a"}, {2, "b"}}, {}}));
+
+  drive.commit(drive.give({{4, "d"}}, {}));
+  EXPECT_THROW(read_state(store, drive.folder, *restored), RunError) << "nothing goes any more";
+}
+
+/// The next owner has published when the sleeper awakes, and longer ago than an hour.
+TEST(CheckpointWriter, LeavesOthersAloneForAnHourMoreThanItSlept) {
+  FakeStore store;
+  Drive sleeper(store), next(store);
+  sleeper.commit(sleeper.give({{1, "a"}}, {}));
+  const std::uint64_t late = sleeper.give({{1, "b"}}, {});
+  sleeper.writer.settle();
+  next.give({{1, "b"}}, {});
+  next.give({{1, "c"}}, {});
+  next.commit(next.give({{1, "d"}}, {}));
+  store.age = std::chrono::seconds(3'601);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  sleeper.commit(late);
+  EXPECT_EQ(sleeper.newest(), (State{{{1, "d"}}, {}}));
 }
 
 TEST(CheckpointWriter, BeginsAnewBehindAStoreThatFailed) {
