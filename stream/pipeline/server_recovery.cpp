@@ -140,6 +140,8 @@ bool Server::give_up(const GroupConsumer::Polled& polled) {
   observer_.set_ready(false);
   if (polled.lost) {
     for (const int partition : polled.revoked) drop_lane(partition);
+    // Before the group may take us back: nothing that waits may be committed in the new place.
+    committer_->restart();
     consumer_.unassign(polled.revoked);
     rebuild("it held rows of lost partitions");
     return true;
