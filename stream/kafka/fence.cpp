@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <map>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -32,12 +32,12 @@ bool another_instance_lives(const KafkaSettings& settings, std::chrono::millisec
     auto since = Clock::now();
     while (true) {
       bool waited = false;
-      const auto members = group.members(waited);
-      const auto holder = members.find(settings.transactional_id);
+      auto holders = group.members(waited)[settings.transactional_id];
       // A broker that came back gives everyone it knows of a new session.
       if (waited) since = Clock::now();
       if (Clock::now() - since >= session + beyond_session) {
-        return holder != members.end() && holder->second != own_member_id();
+        holders.erase(own_member_id());
+        return !holders.empty();
       }
       std::this_thread::sleep_for(between_looks);
     }
@@ -48,15 +48,16 @@ bool another_instance_lives(const KafkaSettings& settings, std::chrono::millisec
 }
 
 void throw_if_replaced(const KafkaSettings& settings, const std::string& former_member_id) {
-  std::map<std::string, std::string> members;
+  if (settings.assignment != Assignment::classic) return;
+  std::set<std::string> holders;
   try {
     bool waited = false;
-    members = GroupQuestions(settings).members(waited);
+    holders = GroupQuestions(settings).members(waited)[settings.transactional_id];
   } catch (const RunError& error) {
     spdlog::warn("kafka: who is in the group cannot be seen: {}", error.what());
   }
-  const auto holder = members.find(settings.transactional_id);
-  if (holder != members.end() && holder->second != former_member_id) throw_fenced(settings);
+  holders.erase(former_member_id);
+  if (!holders.empty()) throw_fenced(settings);
 }
 
 void throw_fenced(const KafkaSettings& settings) {

@@ -17,8 +17,9 @@ namespace tidemark::kafka {
 bool another_instance_lives(const KafkaSettings& settings, std::chrono::milliseconds session,
                             const std::function<std::string()>& own_member_id);
 
-/// After a place in the group was lost, before it is joined again: joining would fence whoever has
-/// taken the place meanwhile. Throws RunError where that is another than the member we were.
+/// After a place in the group was lost, before it is joined again: joining as a static member would
+/// fence whoever has taken the place meanwhile. Throws RunError where that is another than the
+/// member we were. Members of KIP-848 have no such place: there it does nothing.
 void throw_if_replaced(const KafkaSettings& settings, const std::string& former_member_id);
 
 [[noreturn]] void throw_fenced(const KafkaSettings& settings);

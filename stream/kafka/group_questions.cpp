@@ -79,8 +79,8 @@ bool GroupQuestions::answer(const Question& question) {
   }
 }
 
-std::map<std::string, std::string> GroupQuestions::members(bool& waited) {
-  std::map<std::string, std::string> found;
+std::map<std::string, std::set<std::string>> GroupQuestions::members(bool& waited) {
+  std::map<std::string, std::set<std::string>> found;
   const char* const name = settings_.group_id.c_str();
   const auto name_of = settings_.assignment == Assignment::consumer
                            ? rd_kafka_MemberDescription_client_id
@@ -100,7 +100,7 @@ std::map<std::string, std::string> GroupQuestions::members(bool& waited) {
     for (std::size_t i = 0; i < rd_kafka_ConsumerGroupDescription_member_count(groups[0]); ++i) {
       const auto* member = rd_kafka_ConsumerGroupDescription_member(groups[0], i);
       const char* id = name_of(member);
-      if (id != nullptr) found[id] = rd_kafka_MemberDescription_consumer_id(member);
+      if (id != nullptr) found[id].insert(rd_kafka_MemberDescription_consumer_id(member));
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   };

@@ -16,9 +16,11 @@ class GroupQuestions {
   /// `settings` outlives it.
   explicit GroupQuestions(const KafkaSettings& settings);
 
-  /// The members: kafka.transactional_id of each, and its member id. None where there is no group.
-  /// Waits as the settings say; `waited` tells that the brokers did not answer at once.
-  std::map<std::string, std::string> members(bool& waited);
+  /// The members by kafka.transactional_id: the member ids under each. With KIP-848 a dead member
+  /// is among them until its session is over, beside the one that has taken its place. None where
+  /// there is no group. Waits as the settings say; `waited` tells that the brokers did not answer
+  /// at once.
+  std::map<std::string, std::set<std::string>> members(bool& waited);
   /// Who committed last for each of these partitions, as the offsets' metadata say; what an open
   /// transaction has sent does not count.
   std::set<std::string> committers(const rd_kafka_topic_partition_list_s* partitions);

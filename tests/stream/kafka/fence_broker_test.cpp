@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "kernels/base/failure.hpp"
+#include "stream/kafka/group_questions.hpp"
 #include "tests/stream/kafka/member.hpp"
 
 namespace tidemark::testing {
@@ -73,6 +74,20 @@ TEST(BrokerFence, ALivingInstanceEndsTheFirst) {
                                                 "'living-0'")));
   second_sink.produce(output(OutputTopic::verdicts, "a", "of the second"));
   EXPECT_TRUE(second_sink.commit({}, second.consumer).committed());
+}
+
+/// A member of KIP-848 that died stays listed for its session, 45 s, under the id of the one that
+/// was started in its place: that one must not take it for its successor.
+TEST(BrokerFence, WithoutStaticMembersNobodyIsReplaced) {
+  BROKER_OR_SKIP();
+  KafkaSettings settings = made_settings("replaced", 2);
+  settings.assignment = Assignment::consumer;
+  Member dead(settings), started_again(settings);
+  ASSERT_TRUE(dead.assigned());
+  ASSERT_TRUE(started_again.assigned());
+  EXPECT_NO_THROW(kafka::throw_if_replaced(settings, "the place that was lost"));
+  bool waited = false;
+  EXPECT_EQ(kafka::GroupQuestions(settings).members(waited)[settings.transactional_id].size(), 2U);
 }
 
 }  // namespace
