@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "features/merchant_table_impl.hpp"
+#include "features/payer_table.hpp"
 #include "features/state_hash.hpp"
 
 namespace tidemark {
@@ -209,9 +210,13 @@ class Layout {
 
 }  // namespace
 
+std::uint64_t payer_layout(const FeaturePlan& plan) {
+  return Layout(plan.payer_windows()).hash();
+}
+
 std::uint64_t record_layout(const FeaturePlan& plan) {
   const std::uint64_t merchants = Layout(plan.windows()).hash();
-  return plan.has_payers() ? merchants ^ Layout(plan.payer_windows()).hash() << 1 : merchants;
+  return plan.has_payers() ? merchants ^ payer_layout(plan) << 1 : merchants;
 }
 
 }  // namespace tidemark

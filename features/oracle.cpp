@@ -126,7 +126,7 @@ FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant, Cur
   const auto features_of = [&](const OracleReading* payer) {
     return wanted ? read(reading, payer) : std::vector<float>();
   };
-  if (own.payer_hash == 0 || !plan_->has_payers()) {
+  if (own.payer_hash == 0 || !plan_->payers_read(own.source)) {
     return {Outcome::scored, features_of(nullptr)};
   }
   std::unique_ptr<OracleHistory>& known = payers_[own.payer_hash];

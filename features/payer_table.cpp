@@ -44,12 +44,7 @@ std::uint32_t PayerTable::slot_of(std::uint64_t payer_hash) {
   std::uint32_t slot = index_.find(payer_hash, [](std::uint32_t) { return true; });
   if (slot != no_slot) return slot;
   slot = size();
-  if (slot == options_.payers_max) {
-    throw RunError(
-        fmt::format("the payer table is full: capacity.payers_max is {}; raise it (one more payer "
-                    "takes {} bytes)",
-                    options_.payers_max, bytes_per_payer(*plan_)));
-  }
+  require_room(slot + 1);
   if (slot % RecordPages::page_records == 0) records_.add_page();
   hashes_.push_back(payer_hash);
   states_.resize(hashes_.size());
@@ -57,12 +52,22 @@ std::uint32_t PayerTable::slot_of(std::uint64_t payer_hash) {
   return slot;
 }
 
-void PayerTable::admit(const EventBatch& batch) {
+void PayerTable::require_room(std::uint32_t payers) const {
+  if (payers <= options_.payers_max) return;
+  throw RunError(
+      fmt::format("the payer table is full: capacity.payers_max is {}; raise it (one more payer "
+                  "takes {} bytes)",
+                  options_.payers_max, bytes_per_payer(*plan_)));
+}
+
+void PayerTable::admit(const EventBatch& batch, std::span<const std::uint32_t> matrix_row) {
   constexpr std::size_t ahead = 16;
   slots_.assign(batch.rows(), no_slot);
   for (std::size_t row = 0; row < batch.rows(); ++row) {
     if (row + ahead < batch.rows()) index_.prefetch(batch.payer_hash[row + ahead]);
-    if (batch.outcome[row] != Outcome::scored || batch.payer_hash[row] == 0) continue;
+    if (batch.payer_hash[row] == 0 || !plan_->payers_read(batch.source[row])) continue;
+    const bool asked = batch.outcome[row] == Outcome::duplicate && matrix_row[row] != UINT32_MAX;
+    if (batch.outcome[row] != Outcome::scored && !asked) continue;
     const std::uint32_t slot = slot_of(batch.payer_hash[row]);
     slots_[row] = slot;
     states_.touch(slot);
@@ -71,7 +76,7 @@ void PayerTable::admit(const EventBatch& batch) {
 
 void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> matrix_row,
                        FeatureMatrix& matrix, Segmenter& segmenter, ThreadPool& pool) {
-  admit(batch);
+  admit(batch, matrix_row);
   segmenter.run(slots_, size(), segments_);
   for (std::size_t row = 0; row < batch.rows(); ++row) {
     if (slots_[row] != no_slot || matrix_row[row] == UINT32_MAX) continue;
@@ -94,7 +99,7 @@ void PayerTable::apply(const EventBatch& batch, std::span<const std::uint32_t> m
                }
                const WindowEvent event = window_event(batch, row);
                const EventPlace place = place_of(event, zone_->view());
-               apply_event(view_, record, event, place);
+               if (batch.outcome[row] == Outcome::scored) apply_event(view_, record, event, place);
                read_row(view_, {record, &event, place.bits}, numbers, out.data());
              }
            });
@@ -110,6 +115,40 @@ std::uint64_t PayerTable::state_hash() {
     hash.add(records_.at(slot) + sizeof(RecordHead), view_.record_bytes - sizeof(RecordHead));
     return hash.value;
   });
+}
+
+// Zones are numbered by the process: all payers are in the table's.
+void PayerTable::save(std::uint32_t slot, ByteWriter& out) const {
+  RecordHead head = field_at<RecordHead>(records_.at(slot), 0);
+  head.zone = 0;
+  out.fixed(hashes_[slot]);
+  out.fixed(head);
+  out.raw(records_.at(slot) + sizeof head, view_.record_bytes - sizeof head);
+}
+
+void PayerTable::begin_restore(std::uint32_t payers) {
+  require_room(payers);
+  hashes_.resize(payers);
+  for (std::uint32_t slot = 0; slot < payers; slot += RecordPages::page_records) {
+    records_.add_page();
+  }
+}
+
+void PayerTable::restore(std::uint32_t slot, ByteReader& from) {
+  hashes_[slot] = from.fixed<std::uint64_t>();
+  RecordHead head = from.fixed<RecordHead>();
+  if (head.first_currency != 0) head.zone = zone_->id();
+  field_at<RecordHead>(records_.at(slot), 0) = head;
+  const std::string_view rest = from.raw(view_.record_bytes - sizeof head);
+  std::copy(rest.begin(), rest.end(), records_.at(slot) + sizeof head);
+}
+
+void PayerTable::end_restore() {
+  states_.resize(hashes_.size());
+  for (std::uint32_t slot = 0; slot < size(); ++slot) {
+    index_.insert(hashes_[slot], slot);
+    states_.touch(slot);
+  }
 }
 
 }  // namespace tidemark

@@ -15,6 +15,7 @@
 #include "features/slot_index.hpp"
 #include "features/state_hash_sum.hpp"
 #include "features/window_pass.hpp"
+#include "kernels/base/byte_codec.hpp"
 #include "kernels/base/civil_time.hpp"
 
 namespace tidemark {
@@ -30,11 +31,16 @@ class PayerTable {
   PayerTable(std::shared_ptr<const FeaturePlan> plan, const PayerTableOptions& options);
 
   /// Brings every scored row into its payer's windows, in order, and writes the payer features of
-  /// row r, just after it, to matrix row matrix_row[r]. They are NaN where there is no payer, or
-  /// where the event is in another currency than the payer's first: such an event is in none of
-  /// its windows. Throws RunError when the table is full, naming the setting.
+  /// row r, just after it, to matrix row matrix_row[r]. They are NaN where there is no payer, where
+  /// the payers have no events of that source, or where the event is in another currency than the
+  /// payer's first: such an event is in none of its windows. A duplicate with a row of the matrix
+  /// is read and not counted. Throws RunError when the table is full, naming the setting.
   void apply(const EventBatch& batch, std::span<const std::uint32_t> matrix_row,
              FeatureMatrix& matrix, Segmenter& segmenter, ThreadPool& pool);
+
+  /// The slot of a payer, a new one where it has none yet. Slots count from 0 in the order in which
+  /// payers come. Throws RunError as apply() does.
+  std::uint32_t slot_of(std::uint64_t payer_hash);
 
   /// Of the last batch: payers by row (no_slot where there is none), and its rows by payer.
   std::span<const std::uint32_t> slots() const { return slots_; }
@@ -50,10 +56,18 @@ class PayerTable {
   }
   std::size_t bytes() const { return records_.bytes() + index_.bytes(); }
 
+  /// A payer as bytes that any process reads back.
+  void save(std::uint32_t slot, ByteWriter& out) const;
+  /// Into a table without payers: as many slots, restore() of each once and from any thread, then
+  /// end_restore(). Throw MalformedBytes; begin_restore() RunError when they do not fit.
+  void begin_restore(std::uint32_t payers);
+  void restore(std::uint32_t slot, ByteReader& from);
+  void end_restore();
+
  private:
-  std::uint32_t slot_of(std::uint64_t payer_hash);
+  void require_room(std::uint32_t payers) const;
   /// Serial: finds or makes the payers of a batch.
-  void admit(const EventBatch& batch);
+  void admit(const EventBatch& batch, std::span<const std::uint32_t> matrix_row);
 
   std::shared_ptr<const FeaturePlan> plan_;
   const WindowPlanView& view_;
@@ -70,6 +84,8 @@ class PayerTable {
 
 /// Bytes that one more payer takes.
 std::size_t bytes_per_payer(const FeaturePlan& plan);
+/// How payers' records lie in memory, as one number.
+std::uint64_t payer_layout(const FeaturePlan& plan);
 /// Sets the payer features of a row of the matrix to NaN.
 void write_no_payer(const FeaturePlan& plan, std::span<float> row);
 

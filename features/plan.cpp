@@ -24,6 +24,14 @@ int FeaturePlan::column(std::string_view name) const {
   return found == names_.end() ? -1 : static_cast<int>(found - names_.begin());
 }
 
+bool FeaturePlan::payers_read(Source source) const {
+  if (!has_payers()) return false;
+  return source == Source::payments ||
+         std::any_of(spec_.measures.begin(), spec_.measures.end(), [&](const Measure& measure) {
+           return measure.entity == Entity::payer && measure.source == source;
+         });
+}
+
 std::size_t FeaturePlan::bytes_per_merchant() const {
   return merchants_.view.record_bytes + merchant_overhead_bytes;
 }

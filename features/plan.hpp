@@ -59,6 +59,11 @@ class FeaturePlan {
   /// The groups of merchants that the spec's tables speak of.
   const TableGroups& groups() const { return groups_; }
   bool has_payers() const { return payers_.view.column_count != 0; }
+  /// Whether events of a source belong to their payers: payments do, invoices where a measure of
+  /// the payer asks for them.
+  bool payers_read(Source source) const;
+  /// Hex SHA-256 of everything in the spec that changes the bits of the payers' columns.
+  const std::string& payer_fingerprint() const { return payer_fingerprint_; }
 
  private:
   FeaturePlan() = default;
@@ -67,7 +72,7 @@ class FeaturePlan {
   FeatureSpec spec_;
   TableGroups groups_;
   std::vector<std::string> names_;
-  std::string fingerprint_;
+  std::string fingerprint_, payer_fingerprint_;
   std::vector<FeatureInfo> table_;
   struct Part {
     WindowPlan plan;

@@ -75,6 +75,7 @@ std::shared_ptr<const FeaturePlan> PlanBuilder::build(FeatureSpec spec) {
   }
   plan->fingerprint_ = fingerprint_of(plan->spec_, plan->merchants_.view, plan->payers_.view,
                                       tables_text(plan->groups_, plan->merchants_.plan));
+  plan->payer_fingerprint_ = payer_fingerprint_of(plan->spec_, plan->payers_.view);
   return plan;
 }
 

@@ -130,5 +130,7 @@ class PlanBuilder {
 /// Hex SHA-256 of everything in a spec that changes bits, `tables` of its tables.
 std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& merchants,
                            const WindowPlanView& payers, const std::string& tables);
+/// The same of the payers' columns alone.
+std::string payer_fingerprint_of(const FeatureSpec& spec, const WindowPlanView& payers);
 
 }  // namespace tidemark

@@ -339,4 +339,15 @@ std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& mercha
   return sha256_hex(text);
 }
 
+std::string payer_fingerprint_of(const FeatureSpec& spec, const WindowPlanView& payers) {
+  std::string text = "payer windows 1\n";  // as above
+  for (const std::int32_t buckets : payers.tier_buckets) text += fmt::format("{} ", buckets);
+  text += "\n";
+  for (const Feature& feature : spec.features) {
+    // Those of the event alone may be part of a payer's.
+    if (feature.entity != Entity::merchant) text += canonical_text(spec, feature);
+  }
+  return sha256_hex(text);
+}
+
 }  // namespace tidemark

@@ -89,6 +89,48 @@ TEST_F(Payers, WhatIsNotScoredIsNotPaid) {
   EXPECT_EQ(last_row()[1], 4);
 }
 
+TEST_F(Payers, InvoicesAreABuyersWhereAMeasureOfThePayerReadsThem) {
+  pay("p", "m-1", 100);
+  Line bought;
+  bought.type = EventType::issued;
+  bought.payer = "p";
+  bought.amount_minor = 900;
+  bought.time_ms = april_ms + minute_ms;
+  stream_.add(bought);
+  EXPECT_TRUE(std::isnan(last_row()[1]));
+  const std::string own_invoices = "  bought: {entity: payer, source: invoices}\n";
+  std::string both(spec);
+  both.insert(both.find("features:"), own_invoices);
+  plan_ = FeaturePlan::parse(both, "payers");
+  EXPECT_EQ(last_row()[1], 1) << "it is the payer's, and no payment";
+}
+
+TEST_F(Payers, TheirFingerprintIsThatOfTheirColumns) {
+  const auto of = [](std::string text, std::string_view from, std::string_view to) {
+    text.replace(text.find(from), from.size(), to);
+    return FeaturePlan::parse(text, "payers");
+  };
+  const auto other_merchant = of(std::string(spec), "of: got, window: 30d", "of: got, window: 7d");
+  EXPECT_NE(other_merchant->fingerprint(), plan_->fingerprint());
+  EXPECT_EQ(other_merchant->payer_fingerprint(), plan_->payer_fingerprint());
+  const auto other_payer = of(std::string(spec), "of: paid, window: 30d", "of: paid, window: 7d");
+  EXPECT_NE(other_payer->payer_fingerprint(), plan_->payer_fingerprint());
+}
+
+TEST_F(Payers, ADuplicateThatIsAskedForIsReadAndNotCounted) {
+  pay("p", "m", 100);
+  pay("p", "m", 100);
+  stream_.batch.outcome = {Outcome::scored, Outcome::duplicate};
+  PayerTable payers(plan_, {9, "UTC"});
+  FeatureMatrix matrix;
+  matrix.resize(2, plan_->names().size());
+  ThreadPool pool(1);
+  payers.apply(stream_.batch, std::vector<std::uint32_t>{0, 1}, matrix,
+               *make_segmenter(Backend::cpu), pool);
+  EXPECT_EQ(matrix.row(0)[1], 1);
+  EXPECT_EQ(matrix.row(1)[1], 1);
+}
+
 TEST_F(Payers, AFullTableNamesItsSetting) {
   pay("p", "m", 1);
   pay("q", "m", 1);
