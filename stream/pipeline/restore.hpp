@@ -27,9 +27,6 @@ std::string state_settings(const Config& config);
 std::string unfit(const CheckpointManifest& manifest, const Config& config, const FeaturePlan& plan,
                   const std::array<std::int64_t, source_count>& committed);
 
-/// How many event ids its chunks list.
-std::uint64_t ids_in(const CheckpointManifest& manifest);
-
 /// A lane with the state of a manifest, its hash compared. Throws RunError for chunks that are
 /// missing or broken, and for a state with another hash.
 std::unique_ptr<Lane> restore_lane(const CheckpointStore& store, const std::string& folder,

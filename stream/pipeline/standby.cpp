@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kernels/base/failure.hpp"
+#include "stream/checkpoint/fill.hpp"
 #include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/recovery.hpp"
 
