@@ -10,10 +10,10 @@ namespace {
 // The column list, once: a column that is missing here would silently keep old rows.
 auto columns(EventBatch& b) {
   return std::tie(b.source, b.partition, b.offset, b.kafka_time_ms, b.raw_value, b.raw_key,
-                  b.merchant_id, b.event_id, b.type, b.flags, b.event_time_ms, b.amount_minor,
-                  b.currency, b.merchant_hash, b.event_id_hash, b.payer_hash, b.ref_hash,
-                  b.invoice_hash, b.order_hash, b.channel_hash, b.name_hash, b.value, b.due_time_ms,
-                  b.profile_index, b.error, b.error_message, b.outcome, b.slot);
+                  b.headers, b.merchant_id, b.event_id, b.type, b.flags, b.event_time_ms,
+                  b.amount_minor, b.currency, b.merchant_hash, b.event_id_hash, b.payer_hash,
+                  b.ref_hash, b.invoice_hash, b.order_hash, b.channel_hash, b.name_hash, b.value,
+                  b.due_time_ms, b.profile_index, b.error, b.error_message, b.outcome, b.slot);
 }
 
 template <typename Columns, typename Visit>

@@ -65,6 +65,7 @@ class EventBatch {
   std::vector<std::int64_t> offset;
   std::vector<std::int64_t> kafka_time_ms;
   std::vector<std::string_view> raw_value, raw_key;
+  std::vector<std::string_view> headers;                // packed, empty where they are not kept
   std::vector<std::string_view> merchant_id, event_id;  // unescaped UTF-8
 
   // What it says.

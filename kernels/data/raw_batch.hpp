@@ -20,6 +20,7 @@ inline constexpr std::size_t raw_padding_bytes = 64;
 struct RawRecord {
   std::string_view value;
   std::string_view key;
+  std::string_view headers;        // packed (stream/encode/headers.hpp), where they are kept
   std::int64_t offset = 0;         // Kafka offset, or the line of a file, from 0
   std::int64_t kafka_time_ms = 0;  // broker or producer timestamp; in file replay: --now
   std::int32_t partition = 0;

@@ -22,11 +22,17 @@ void append_output(const OutputBatch& part, OutputBatch& out) {
   const auto letters = static_cast<std::int32_t>(out.letters.size());
   out.bytes += part.bytes;
   out.letters.insert(out.letters.end(), part.letters.begin(), part.letters.end());
+  const auto passed_on = static_cast<std::int32_t>(out.passed_on.size());
+  for (PassedOn passed : part.passed_on) {
+    passed.headers_begin += bytes;
+    out.passed_on.push_back(passed);
+  }
   out.records.reserve(out.records.size() + part.records.size());
   for (OutputRecord record : part.records) {
     record.value_begin += bytes;
     record.key_begin += bytes;
     if (record.letter >= 0) record.letter += letters;
+    if (record.passed_on >= 0) record.passed_on += passed_on;
     out.records.push_back(record);
   }
 }

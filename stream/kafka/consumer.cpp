@@ -111,7 +111,7 @@ void GroupConsumer::Impl::sort_out(std::span<rd_kafka_message_s* const> got, Pol
       sources.push_back(*source);
     }
   }
-  polled.records = kafka::copy_messages(kept);
+  polled.records = kafka::copy_messages(kept, settings.keep_headers);
   for (std::size_t i = 0; i < kept.size(); ++i) polled.records->records[i].source = sources[i];
   // An end with records behind it in the same poll is an end no more.
   std::erase_if(polled.ends, [this](const EndOfPartition& end) {
@@ -215,6 +215,13 @@ SourceOffsets GroupConsumer::committed(int partition) {
 
 std::int64_t GroupConsumer::committed(Source source, int partition) {
   return committed(partition)[static_cast<std::size_t>(source)];
+}
+
+std::int64_t GroupConsumer::known_end(Source source, int partition) const {
+  std::int64_t begin = 0, end = RD_KAFKA_OFFSET_INVALID;
+  rd_kafka_get_watermark_offsets(impl_->client.get(), impl_->settings.input(source).c_str(),
+                                 partition, &begin, &end);
+  return end < 0 ? offset_none : end;
 }
 
 PartitionList GroupConsumer::Impl::list_at(std::span<const InputPosition> positions) const {

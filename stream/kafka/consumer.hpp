@@ -87,6 +87,10 @@ class GroupConsumer {
   SourceOffsets committed(int partition);
   std::int64_t committed(Source source, int partition);
 
+  /// One past the last record that the last answer of the broker knew of, open transactions and
+  /// their markers included; offset_none before there was one. Asks nobody.
+  std::int64_t known_end(Source source, int partition) const;
+
   /// Commits these positions for the group outside a transaction; with none it does nothing. Any
   /// thread. Gives the error where the brokers refuse them, and nothing where they took them.
   std::string commit(std::span<const InputPosition> positions);

@@ -13,7 +13,8 @@ struct rd_kafka_message_s;
 namespace tidemark::kafka {
 
 /// Copies the record into the client's queue; one with a letter gets the headers error, message,
-/// topic, partition and offset. Returns librdkafka's error code, 0 when it was taken.
+/// topic, partition and offset, one that is passed on its own headers and time. Returns
+/// librdkafka's error code, 0 when it was taken.
 int produce_record(rd_kafka_s* client, rd_kafka_topic_s* topic, const KafkaSettings& settings,
                    const OutputBatch& batch, const OutputRecord& record);
 

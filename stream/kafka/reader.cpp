@@ -212,7 +212,7 @@ struct PlainReader::Impl {
         if (m->offset < range.until) kept.push_back(m);
       }
     }
-    auto batch = kafka::copy_messages(kept);
+    auto batch = kafka::copy_messages(kept, client->settings.keep_headers);
     for (RawRecord& record : batch->records) record.source = range.source;
     headers.clear();
     if (range.headers) {

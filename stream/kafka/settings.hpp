@@ -32,6 +32,12 @@ enum class Assignment {
   manual,    // partition p is that of instance p mod instances
 };
 
+/// Where payments are on their way to the merchants, when features of payers are added to them: the
+/// merchants' own are the last of the three then. `payments` is empty where others write by_payer.
+struct PayerTopics {
+  std::string payments, by_payer, enriched;
+};
+
 struct KafkaSettings {
   std::string bootstrap_servers, group_id, transactional_id;
   int connect_timeout_s = 30;
@@ -44,17 +50,25 @@ struct KafkaSettings {
   /// By Source and OutputTopic. An empty name means that the topic is not used.
   std::array<std::string, source_count> input_topics;
   std::array<std::string, output_topic_count> output_topics;
+  /// All empty where there are no features of payers.
+  PayerTopics payer_topics;
   /// Which dead letters were put back: for `redrive` alone.
   std::string redriven_topic;
   /// checkpoint.topic; empty where checkpoints have a directory or are not made.
   std::string checkpoint_topic;
   bool latency_profile = false;
+  bool keep_headers = false;  // of what is read: costs time, so only where somebody looks at them
   Delivery delivery = Delivery::exactly_once;
   Assignment assignment = Assignment::classic;
   int ordinal = 0, instances = 1;  // of a manual assignment
 
   const std::string& input(Source source) const {
     return input_topics[static_cast<std::size_t>(source)];
+  }
+  /// Where a record of a source is written by others: payments may come by way of their payers.
+  const std::string& entry(Source source) const {
+    const bool hops = source == Source::payments && !payer_topics.payments.empty();
+    return hops ? payer_topics.payments : input(source);
   }
   const std::string& output(OutputTopic topic) const {
     return output_topics[static_cast<std::size_t>(topic)];

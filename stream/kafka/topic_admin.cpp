@@ -34,11 +34,29 @@ const std::map<std::string, std::string> config_of_checkpoints = {
     {"delete.retention.ms", "86400000"}, {"max.message.bytes", "2097152"},
 };
 
+constexpr std::string_view by_payer_role = "payments-by-payer";
+constexpr std::string_view enriched_role = "payments-enriched";
+
+/// Those with a partition number in common. The topic by payer is none of them: it has its own.
 bool is_keyed_role(const std::string& role) {
-  return role == "journal" ||
+  return role == "journal" || role == enriched_role ||
          std::any_of(keyed_sources.begin(), keyed_sources.end(),
                      [&role](Source source) { return role == name_of(source); });
 }
+
+/// What others write, before payers' features are added to it.
+const std::string& first_payments(const KafkaSettings& settings) {
+  const PayerTopics& topics = settings.payer_topics;
+  if (topics.enriched.empty()) return settings.input(Source::payments);
+  return topics.payments.empty() ? topics.by_payer : topics.payments;
+}
+
+/// A hop keeps the time of its records, and adds headers to the largest of them too.
+const std::map<std::string, std::string> config_of_hop = {
+    {retention, "-1"},
+    {"message.timestamp.type", "CreateTime"},
+    {"max.message.bytes", std::to_string(kafka::record_bytes_max)},
+};
 
 /// The log is what state is rebuilt from, so inputs are kept until somebody decides otherwise.
 std::map<std::string, std::string> config_of_input(Source source) {
@@ -65,7 +83,7 @@ std::map<std::string, std::string> config_of_output(OutputTopic topic) {
 void follow_payments(AdminSession& session, const KafkaSettings& settings,
                      const std::map<std::string, int>& counts, bool partitions_given,
                      std::vector<TopicPlan>& plans) {
-  const std::string& payments = settings.input(Source::payments);
+  const std::string& payments = first_payments(settings);
   const auto there = counts.find(payments);
   if (there == counts.end()) return;
   const auto known = session.configs({payments});
@@ -171,8 +189,13 @@ std::vector<TopicPlan> plan_topics(const KafkaSettings& settings, int partitions
     if (topic.empty()) return;
     plans.push_back({std::string(role), topic, input, wanted, std::move(config)});
   };
+  const PayerTopics& hops = settings.payer_topics;
+  add(name_of(Source::payments), hops.payments, true, count, config_of_input(Source::payments));
+  add(by_payer_role, hops.by_payer, true, count, config_of_hop);
+  add(enriched_role, hops.enriched, true, count, config_of_hop);
   for (int i = 0; i < source_count; ++i) {
     const auto source = static_cast<Source>(i);
+    if (source == Source::payments && !hops.enriched.empty()) continue;
     add(name_of(source), settings.input(source), true, source == Source::control ? 1 : count,
         config_of_input(source));
   }

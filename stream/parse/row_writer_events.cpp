@@ -41,6 +41,7 @@ void RowWriter::locate(const RawRecord& record, std::size_t row) {
   b.offset[row] = record.offset;
   b.kafka_time_ms[row] = record.kafka_time_ms;
   b.raw_value[row] = record.value;
+  b.headers[row] = record.headers;
   b.raw_key[row] = record.key;
 }
 
