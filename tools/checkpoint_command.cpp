@@ -13,6 +13,8 @@
 
 #include "kernels/base/failure.hpp"
 #include "stream/checkpoint/compaction.hpp"
+#include "stream/hops/hop_server.hpp"
+#include "stream/hops/payer_checkpoints.hpp"
 #include "stream/pipeline/checkpointer.hpp"
 #include "stream/pipeline/engine.hpp"
 #include "stream/pipeline/restore.hpp"
@@ -27,6 +29,7 @@ struct Options {
   int partition = -1;            // all
   std::uint64_t generation = 0;  // the newest
   std::string to, to_topic;
+  std::string stage = "merchants";
   bool json = false, all = false;
 };
 
@@ -38,17 +41,16 @@ class Shelf {
     if (!store_) {
       throw UsageError(config_.file + ": checkpoint: neither directory nor topic names a store");
     }
+    group_ = of_payers() ? hop_settings(config_, Stage::payers).group_id : config_.kafka.group_id;
   }
 
   const Config& config() const { return config_; }
+  bool of_payers() const { return options_.stage == name_of(Stage::payers); }
   const CheckpointStore& store() const { return *store_; }
-  std::string folder(int partition) const {
-    return checkpoint_folder(config_.kafka.group_id, partition);
-  }
+  std::string folder(int partition) const { return checkpoint_folder(group_, partition); }
   std::vector<int> partitions() const {
-    auto all = checkpoint_partitions(*store_, config_.kafka.group_id);
-    if (options_.partition < 0) return all;
-    return {options_.partition};
+    if (options_.partition >= 0) return {options_.partition};
+    return checkpoint_partitions(*store_, group_);
   }
   /// Those of a partition that are asked for: all, one generation, or the newest that can be read.
   std::vector<StoredManifest> manifests(int partition, bool all) const {
@@ -61,7 +63,7 @@ class Shelf {
     }
     if (chosen.empty() && !all) {
       throw RunError(fmt::format("{} has no such checkpoint of partition {} of group {}",
-                                 store_->where(), partition, config_.kafka.group_id));
+                                 store_->where(), partition, group_));
     }
     return chosen;
   }
@@ -70,6 +72,7 @@ class Shelf {
   const Options& options_;
   Config config_;
   std::unique_ptr<CheckpointStore> store_;
+  std::string group_;
 };
 
 std::string time_text(std::int64_t at_ms) {
@@ -80,8 +83,7 @@ void list(const Options& options) {
   const Shelf shelf(options);
   if (!options.json) {
     fmt::print("{:>9} {:>10} {:>8}  {:<20} {:>9} {:>6} {:>11} {:>12}  {}\n", "partition",
-               "generation", "revision", "made", "merchants", "chunks", "bytes", "journal",
-               "state");
+               "generation", "revision", "made", "keys", "chunks", "bytes", "journal", "state");
   }
   std::string json;
   for (const int partition : shelf.partitions()) {
@@ -118,27 +120,39 @@ void show(const Options& options) {
   }
 }
 
+/// Why a checkpoint is not good, or nothing. Whether a group has come so far is not the store's to
+/// say.
+std::string fault_of(const CheckpointManifest& manifest, const Shelf& shelf,
+                     const std::shared_ptr<const FeaturePlan>& plan, ThreadPool& pool) {
+  const Config& config = shelf.config();
+  const std::string folder = shelf.folder(manifest.partition);
+  std::array<std::int64_t, source_count> anything;
+  anything.fill(INT64_MAX);
+  const std::string why = shelf.of_payers() ? unfit_for_payers(manifest, config, *plan, INT64_MAX)
+                                            : unfit(manifest, config, *plan, anything);
+  if (!why.empty()) return why;
+  try {
+    if (shelf.of_payers()) {
+      restore_payers(shelf.store(), folder, manifest, config, plan, pool);
+    } else {
+      const auto make = [&] { return make_lane(config, plan, manifest.partition); };
+      restore_lane(shelf.store(), folder, manifest, make, pool);
+    }
+  } catch (const RunError& error) {
+    return error.what();
+  }
+  return {};
+}
+
 void verify(const Options& options) {
   const Shelf shelf(options);
-  const Config& config = shelf.config();
-  const auto plan = FeaturePlan::load(config.features_spec);
-  ThreadPool pool(config.threads);
-  std::array<std::int64_t, source_count> anything;
-  anything.fill(INT64_MAX);  // whether a group has come so far is not the store's to say
+  const auto plan = FeaturePlan::load(shelf.config().features_spec);
+  ThreadPool pool(shelf.config().threads);
   std::size_t good = 0, bad = 0;
   for (const int partition : shelf.partitions()) {
     for (const StoredManifest& stored : shelf.manifests(partition, options.all)) {
       std::string why = stored.error;
-      if (why.empty()) why = unfit(stored.manifest, config, *plan, anything);
-      try {
-        if (why.empty()) {
-          restore_lane(
-              shelf.store(), shelf.folder(partition), stored.manifest,
-              [&] { return make_lane(config, plan, partition); }, pool);
-        }
-      } catch (const RunError& error) {
-        why = error.what();
-      }
+      if (why.empty()) why = fault_of(stored.manifest, shelf, plan, pool);
       ++(why.empty() ? good : bad);
       fmt::print("{}: {}\n", stored.name, why.empty() ? "good" : why);
     }
@@ -174,6 +188,8 @@ CLI::App* add(CLI::App& command, const char* name, const char* what,
   options->config.add_to(*sub);
   sub->add_option("--partition", options->partition, "Of this partition only")
       ->check(CLI::Range(0, 1'000'000));
+  sub->add_option("--stage", options->stage, "Whose state it is")
+      ->check(CLI::IsMember({"merchants", "payers"}));
   sub->callback([options, run] { run(*options); });
   return sub;
 }

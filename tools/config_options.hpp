@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "stream/pipeline/config.hpp"
+#include "stream/pipeline/stages.hpp"
 
 namespace tidemark {
 
@@ -19,7 +19,7 @@ struct ConfigOptions {
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
-  Config load() const { return load_config(file, overrides); }
+  Config load() const { return load_fitted_config(file, overrides); }
 };
 
 }  // namespace tidemark

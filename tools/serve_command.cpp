@@ -10,7 +10,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "stream/pipeline/serve.hpp"
+#include "stream/hops/serve_stages.hpp"
 #include "tools/commands.hpp"
 #include "tools/config_options.hpp"
 
@@ -88,7 +88,7 @@ void add_serve_command(CLI::App& app) {
     hooks.ready = [] { spdlog::info("ready"); };
     hooks.take_over = [] { return takeover_requested.load(); };
     hooks.settled = [&limit] { limit.settled(); };
-    const SourceCounts counts = serve(config, stop_requested, hooks);
+    const SourceCounts counts = serve_stages(config, stop_requested, hooks);
     spdlog::info("stopped: everything decided was committed");
     fmt::print("{{{}}}\n", counts_json(counts));
   });

@@ -1,6 +1,7 @@
 // See config.hpp. The one place that knows names, ranges and defaults of settings.
 #include "stream/pipeline/config.hpp"
 
+#include <optional>
 #include <thread>
 
 #include "kernels/base/civil_time.hpp"
@@ -124,9 +125,26 @@ void read_kafka(YamlMap& root, Config& config) {
     const std::string name{name_of(static_cast<OutputTopic>(i))};
     kafka.output_topics[static_cast<std::size_t>(i)] = topics.text(name, name + ".v1");
   }
+  config.by_payer_topic = topics.text("payments-by-payer", "payments-by-payer.v1");
+  config.enriched_topic = topics.text("payments-enriched", "payments-enriched.v1");
   kafka.redriven_topic = topics.text("redriven", "redriven.v1");
   topics.done();
   map.done();
+}
+
+void read_stages(YamlMap& root, Config& config) {
+  for (const YAML::Node& node : root.list("stages")) {
+    const std::string name = node.IsScalar() ? node.Scalar() : "";
+    const auto stage = name == "rekey"       ? std::optional(Stage::rekey)
+                       : name == "payers"    ? std::optional(Stage::payers)
+                       : name == "merchants" ? std::optional(Stage::merchants)
+                                             : std::nullopt;
+    if (!stage) YamlMap::fail_at(root.origin(), node, "expected rekey, payers or merchants");
+    if (!config.stages.empty() && *stage <= config.stages.back()) {
+      YamlMap::fail_at(root.origin(), node, "stages are named once each, in the order of the flow");
+    }
+    config.stages.push_back(*stage);
+  }
 }
 
 void read_time(YamlMap& root, Config& config) {
@@ -212,6 +230,7 @@ Config load_config(const std::filesystem::path& file, const std::vector<std::str
   config.http_host = http.text("host", "127.0.0.1");
   config.http_port = static_cast<int>(http.integer("port", 0, 0, 65'535));
   http.done();
+  read_stages(root, config);
   read_kafka(root, config);
   config.kafka.checkpoint_topic = checkpoint_topic;
   root.done();

@@ -11,6 +11,9 @@
 
 namespace tidemark {
 
+/// What `serve` consists of where a spec has features of payers: see stream/hops.
+enum class Stage : std::uint8_t { rekey, payers, merchants };
+
 struct Config {
   std::string file;  // where it was read from, for messages
 
@@ -47,6 +50,11 @@ struct Config {
   std::string http_host;
 
   std::size_t standby_bytes_max = 0;  // of states that are followed; 0 = no standby
+
+  /// Their topics' names, for fit_stages().
+  std::string by_payer_topic, enriched_topic;
+  /// Which of them this process runs, in the order of the flow. None named: see fit_stages().
+  std::vector<Stage> stages;
 
   KafkaSettings kafka;
 };

@@ -65,14 +65,16 @@ MerchantTableOptions merchant_options(const Config& config) {
 }
 
 std::unique_ptr<Lane> make_lane(const Config& config,
-                                const std::shared_ptr<const FeaturePlan>& plan, int partition) {
-  return std::make_unique<Lane>(partition, plan, merchant_options(config), config.payers_max,
+                                const std::shared_ptr<const FeaturePlan>& plan, int partition,
+                                std::uint32_t payers_max) {
+  return std::make_unique<Lane>(partition, plan, merchant_options(config), payers_max,
                                 std::chrono::milliseconds(config.merge_idle_ms),
                                 config.dead_letters_of_last);
 }
 
 std::unique_ptr<Lane> Engine::make_lane(int partition) const {
-  return tidemark::make_lane(config_, release_.plan, partition);
+  return tidemark::make_lane(config_, release_.plan, partition,
+                             release_.payer_header ? 0 : config_.payers_max);
 }
 
 bool Engine::step(Lane& lane, MonotonicTime now, const EngineOutput& out) {
@@ -125,11 +127,25 @@ void Engine::process(Lane& lane, EventBatch& rows, const EngineOutput& out) {
   s.matrix.resize(scored, release_.plan->names().size());
   lane.table.apply(rows, s.segments, s.matrix_row, s.matrix, pool_);
   if (lane.payers) lane.payers->apply(rows, s.matrix_row, s.matrix, *segmenter_, pool_);
+  if (release_.payer_header) read_payers(lane, rows);
   if (out.rows) out.rows(rows, s.matrix_row, s.matrix);
   score(scored, true);
   report_device();
   decide(lane, rows);
   if (out.records) encode(rows, *out.records);
+}
+
+void Engine::read_payers(Lane& lane, const EventBatch& rows) {
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    const std::uint32_t at = scratch_->matrix_row[row];
+    if (at == UINT32_MAX) continue;
+    const auto found = release_.payer_header->read(rows.headers[row], scratch_->matrix.row(at));
+    if (rows.source[row] != Source::payments || rows.payer_hash[row] == 0) continue;
+    PayerHeaderCounts& counts = lane.payer_headers;
+    ++(found == PayerHeader::Found::features  ? counts.read
+       : found == PayerHeader::Found::foreign ? counts.foreign
+                                              : counts.missing);
+  }
 }
 
 void Engine::account(Lane& lane, const EventBatch& rows) {

@@ -26,9 +26,11 @@ struct EngineOutput {
 };
 
 MerchantTableOptions merchant_options(const Config& config);
-/// An empty lane with the capacities and settings of a configuration.
+/// An empty lane with the capacities and settings of a configuration. Of `payers_max` payers it
+/// keeps the windows itself; with none they come with the records.
 std::unique_ptr<Lane> make_lane(const Config& config,
-                                const std::shared_ptr<const FeaturePlan>& plan, int partition);
+                                const std::shared_ptr<const FeaturePlan>& plan, int partition,
+                                std::uint32_t payers_max = 0);
 
 class Engine {
  public:
@@ -47,6 +49,7 @@ class Engine {
  private:
   struct Scratch;
   void process(Lane& lane, EventBatch& rows, const EngineOutput& out);
+  void read_payers(Lane& lane, const EventBatch& rows);
   void control(Lane& lane, EventBatch& rows, const EngineOutput& out);
   void score(std::size_t rows, bool fraud);
   void decide(Lane& lane, const EventBatch& rows);

@@ -32,8 +32,14 @@ struct Overlay {
   }
 };
 
+/// Of scored payments with a payer, since the lane was made: whether they came with its features.
+struct PayerHeaderCounts {
+  std::uint64_t read = 0, missing = 0, foreign = 0;
+};
+
 class Lane {
  public:
+  /// With `payers_max` 0 the payers' windows are kept elsewhere.
   Lane(int partition, const std::shared_ptr<const FeaturePlan>& plan,
        const MerchantTableOptions& options, std::uint32_t payers_max,
        std::chrono::milliseconds merge_idle, std::uint64_t dead_letters_of_last)
@@ -42,7 +48,7 @@ class Lane {
         merge(merge_idle),
         table(plan, options),
         dead_letters(dead_letters_of_last) {
-    if (plan->has_payers()) {
+    if (plan->has_payers() && payers_max > 0) {
       payers.emplace(plan, PayerTableOptions{payers_max, options.default_zone});
     }
   }
@@ -107,7 +113,8 @@ class Lane {
  public:
   SourceMerge merge;
   MerchantTable table;
-  std::optional<PayerTable> payers;                    // where the spec has payer features
+  std::optional<PayerTable> payers;                    // in replay of files, where the spec has any
+  PayerHeaderCounts payer_headers;                     // elsewhere: what the records brought
   std::vector<DecisionState> decisions;                // [slot]
   std::optional<std::int64_t> tick_ms;                 // the last tick that was passed
   bool frozen = false;                                 // all merchants, by control event

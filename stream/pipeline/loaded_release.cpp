@@ -1,11 +1,14 @@
 // See loaded_release.hpp.
 #include "stream/pipeline/loaded_release.hpp"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <iterator>
 #include <utility>
 
 #include "kernels/base/civil_time.hpp"
+#include "kernels/base/failure.hpp"
 
 namespace tidemark {
 namespace {
@@ -23,6 +26,15 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config,
                                             Provenance provenance) {
   auto loaded = std::make_unique<LoadedRelease>();
   loaded->plan = std::move(plan);
+  if (provenance == Provenance::kafka_topics && loaded->plan->has_payers()) {
+    if (loaded->plan->payers_read(Source::invoices)) {
+      throw UsageError(fmt::format(
+          "{}: has features of payers that are made of invoices: on topics payers are known by "
+          "payments alone, so only replay of files has them",
+          config.features_spec.string()));
+    }
+    loaded->payer_header.emplace(*loaded->plan, config);
+  }
   if (directory.empty()) {
     if (!config.features_rates.empty()) loaded->rates = RateTable::load(config.features_rates);
     return loaded;
@@ -31,6 +43,12 @@ std::unique_ptr<LoadedRelease> load_release(const Config& config,
   loaded->bundle = load_bundle(directory, names, loaded->plan->fingerprint());
   const Bundle& bundle = loaded->bundle;
   if (!bundle.rates.empty()) loaded->rates = RateTable::load(bundle.rates);
+  if (loaded->rates && loaded->payer_header) {
+    throw UsageError(fmt::format(
+        "{}: has exchange rates and {} features of payers: they are counted before a merchant's "
+        "currency is known, so with rates only replay of files has them",
+        directory.string(), config.features_spec.string()));
+  }
   loaded->policy = std::make_unique<Policy>(bundle, names);
   loaded->fraud = make_forest_scorer(bundle.fraud, bundle.fraud_columns, backend);
   check_golden_rows(bundle.fraud_golden, *loaded->fraud, bundle.fraud_columns, names.size(),

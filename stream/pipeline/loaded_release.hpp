@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "features/plan.hpp"
 #include "features/rate_table.hpp"
@@ -12,6 +13,7 @@
 #include "models/release.hpp"
 #include "stream/encode/encoder.hpp"
 #include "stream/pipeline/config.hpp"
+#include "stream/pipeline/payer_header.hpp"
 
 namespace tidemark {
 
@@ -26,6 +28,7 @@ struct LoadedRelease {
   std::unique_ptr<ForestScorer> fraud, credit;  // credit is null when the bundle has none
   Release release;
   std::unique_ptr<DecisionEncoder> encoder;
+  std::optional<PayerHeader> payer_header;  // where the payers' features come with the records
 };
 
 /// Loads a bundle for a plan; an empty directory name stands for no bundle. Throws UsageError.

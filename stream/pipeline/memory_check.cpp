@@ -23,13 +23,22 @@ std::size_t machine_memory_bytes() {
   return bytes;
 }
 
-void check_memory(const Config& config, const FeaturePlan& plan, std::size_t memory_bytes) {
+namespace {
+
+struct FullSizes {
+  std::size_t merchants_bytes = 0, dedup_bytes = 0, payers_bytes = 0;
+};
+
+FullSizes full_sizes(const Config& config, const FeaturePlan& plan) {
   MerchantTableOptions table;
   table.merchants_max = config.merchants_max;
   table.dedup_events_max = config.dedup_events_max;
   const MemoryPlan memory = memory_plan(plan, table);
-  const std::size_t payers_bytes = config.payers_max * bytes_per_payer(plan);
-  const std::size_t all_bytes = memory.merchants_bytes + memory.dedup_bytes + payers_bytes;
+  return {memory.merchants_bytes, memory.dedup_bytes, config.payers_max * bytes_per_payer(plan)};
+}
+
+void require_fits(const Config& config, const FullSizes& sizes, std::size_t memory_bytes) {
+  const std::size_t all_bytes = sizes.merchants_bytes + sizes.dedup_bytes + sizes.payers_bytes;
   if (all_bytes <= memory_bytes) return;
   constexpr double gib = 1024.0 * 1024.0 * 1024.0;
   const auto in_gib = [](std::size_t bytes) { return static_cast<double>(bytes) / gib; };
@@ -37,8 +46,23 @@ void check_memory(const Config& config, const FeaturePlan& plan, std::size_t mem
       "{}: capacity: a full partition takes {:.1f} GiB (merchants_max {:.1f}, dedup_events_max "
       "{:.1f}, payers_max {:.1f}), and there are {:.1f} GiB: lower what is too large, or ask for "
       "fewer or shorter windows (tidemark features shows their bytes)",
-      config.file, in_gib(all_bytes), in_gib(memory.merchants_bytes), in_gib(memory.dedup_bytes),
-      in_gib(payers_bytes), in_gib(memory_bytes)));
+      config.file, in_gib(all_bytes), in_gib(sizes.merchants_bytes), in_gib(sizes.dedup_bytes),
+      in_gib(sizes.payers_bytes), in_gib(memory_bytes)));
+}
+
+}  // namespace
+
+void check_memory(const Config& config, const FeaturePlan& plan, bool keeps_payers,
+                  std::size_t memory_bytes) {
+  FullSizes sizes = full_sizes(config, plan);
+  if (!keeps_payers) sizes.payers_bytes = 0;
+  require_fits(config, sizes, memory_bytes);
+}
+
+void check_payer_memory(const Config& config, const FeaturePlan& plan, std::size_t memory_bytes) {
+  FullSizes sizes = full_sizes(config, plan);
+  sizes.merchants_bytes = 0;
+  require_fits(config, sizes, memory_bytes);
 }
 
 }  // namespace tidemark

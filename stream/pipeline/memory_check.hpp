@@ -14,7 +14,10 @@ namespace tidemark {
 std::size_t machine_memory_bytes();
 
 /// Throws UsageError, naming the settings, when one partition's tables at their full size take more
-/// than `memory_bytes`.
-void check_memory(const Config& config, const FeaturePlan& plan, std::size_t memory_bytes);
+/// than `memory_bytes`; those of payers only where this lane keeps them.
+void check_memory(const Config& config, const FeaturePlan& plan, bool keeps_payers,
+                  std::size_t memory_bytes);
+/// The same for a partition of the stage that keeps payers alone.
+void check_payer_memory(const Config& config, const FeaturePlan& plan, std::size_t memory_bytes);
 
 }  // namespace tidemark

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -126,15 +127,58 @@ struct Observer::Impl {
   std::thread thread;
   std::atomic<bool> ready{false};
 
+  // Of the stages ahead, brought up to date when somebody asks.
+  const StageBoard* stages = nullptr;
+  std::mutex stages_mutex;
+  prometheus::Family<prometheus::Counter>& stage_records =
+      prometheus::BuildCounter()
+          .Name("tidemark_stage_records_total")
+          .Help("Payments that a stage ahead of the merchants' has handed on, since the start")
+          .Register(registry);
+  prometheus::Family<prometheus::Gauge>& stage_lag =
+      prometheus::BuildGauge()
+          .Name("tidemark_stage_lag_records")
+          .Help("Offsets between what such a stage has taken and the end of its log, by partition")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& stage_transactions =
+      prometheus::BuildCounter()
+          .Name("tidemark_stage_transactions_total")
+          .Help("Kafka transactions of such a stage by result")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& payer_features =
+      prometheus::BuildCounter()
+          .Name("tidemark_payer_features_total")
+          .Help(
+              "Scored payments with a payer, by what came with them: its features (read), none "
+              "(missing), or those of another spec (foreign)")
+          .Register(registry);
+
+  void take_stages() {
+    if (stages == nullptr) return;
+    const std::lock_guard lock(stages_mutex);
+    for (const auto& [name, status] : stages->stages()) {
+      raise_to(stage_records.Add({{"stage", name}}), static_cast<double>(status.records));
+      for (const auto& [partition, lag] : status.lag_records) {
+        stage_lag.Add({{"stage", name}, {"partition", std::to_string(partition)}})
+            .Set(static_cast<double>(lag));
+      }
+      raise_to(stage_transactions.Add({{"stage", name}, {"result", "committed"}}),
+               static_cast<double>(status.sink.commits));
+      raise_to(stage_transactions.Add({{"stage", name}, {"result", "aborted"}}),
+               static_cast<double>(status.sink.aborts));
+    }
+  }
+
   static void raise_to(prometheus::Counter& counter, double total) {
     if (total > counter.Value()) counter.Increment(total - counter.Value());
   }
 };
 
 Observer::Observer(const Config& config, const std::string& release,
-                   std::function<double()> outage_s)
+                   std::function<double()> outage_s, const StageBoard* stages)
     : impl_(std::make_unique<Impl>()) {
   impl_->outage_s = std::move(outage_s);
+  impl_->stages = stages;
   impl_->dead_letters_max = static_cast<double>(config.dead_letters_max);
   impl_->info.Add({{"version", TIDEMARK_VERSION}, {"release", release}}).Set(1);
   if (config.http_port == 0) return;
@@ -142,6 +186,7 @@ Observer::Observer(const Config& config, const std::string& release,
   impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
     impl.outage_seconds.Set(impl.outage_s());
     impl.device_failed.Set(device_failure().empty() ? 0 : 1);
+    impl.take_stages();
     const prometheus::TextSerializer serializer;
     response.set_content(serializer.Serialize(impl.registry.Collect()),
                          "text/plain; version=0.0.4");
@@ -150,7 +195,8 @@ Observer::Observer(const Config& config, const std::string& release,
     response.set_content("ok\n", "text/plain");
   });
   impl.server.Get("/readyz", [&impl](const httplib::Request&, httplib::Response& response) {
-    const bool ready = impl.ready && impl.outage_s() == 0;
+    const bool others = impl.stages == nullptr || impl.stages->all_ready();
+    const bool ready = impl.ready && others && impl.outage_s() == 0;
     response.status = ready ? 200 : 503;
     response.set_content(ready ? "ready\n" : "not ready\n", "text/plain");
   });
@@ -221,6 +267,15 @@ void Observer::observe(const std::map<int, std::unique_ptr<Lane>>& lanes,
     impl_->dead_letter_budget.Add({{"partition", number}})
         .Set(static_cast<double>(lane->dead_letters.count()) /
              std::max(1.0, impl_->dead_letters_max));
+    if (const PayerHeaderCounts& c = lane->payer_headers; c.read + c.missing + c.foreign > 0) {
+      const auto set = [&](const char* result, std::uint64_t total) {
+        Impl::raise_to(impl_->payer_features.Add({{"partition", number}, {"result", result}}),
+                       static_cast<double>(total));
+      };
+      set("read", c.read);
+      set("missing", c.missing);
+      set("foreign", c.foreign);
+    }
     for (std::size_t s = 0; s < source_count; ++s) {
       const OutcomeCounts& c = lane->counts[s];
       const std::string source{name_of(static_cast<Source>(s))};

@@ -13,6 +13,7 @@
 #include "stream/kafka/sink.hpp"
 #include "stream/pipeline/config.hpp"
 #include "stream/pipeline/lane.hpp"
+#include "stream/pipeline/stage_board.hpp"
 #include "stream/pipeline/standby.hpp"
 
 namespace tidemark {
@@ -21,8 +22,10 @@ class Observer {
  public:
   /// Listens on http.host:http.port, or nowhere when the port is 0. `outage_s` gives the seconds
   /// that no broker has answered for; above 0 the instance is not ready. It is asked on the HTTP
-  /// threads. Throws RunError when the port is taken.
-  Observer(const Config& config, const std::string& release, std::function<double()> outage_s);
+  /// threads. So is the board of other stages, where there are any: the process is ready
+  /// when all of them are. Throws RunError when the port is taken.
+  Observer(const Config& config, const std::string& release, std::function<double()> outage_s,
+           const StageBoard* stages = nullptr);
   ~Observer();
 
   void observe(const std::map<int, std::unique_ptr<Lane>>& lanes, const Sink::Counters& sink,

@@ -11,13 +11,8 @@ namespace tidemark {
 ReleaseSet::ReleaseSet(const Config& config, Backend backend, Provenance provenance,
                        ThreadPool& pool) {
   const auto plan = FeaturePlan::load(config.features_spec);
-  if (plan->has_payers() && provenance == Provenance::kafka_topics) {
-    throw UsageError(fmt::format(
-        "{}: has features of payers: topics are keyed by merchant, so a partition does not see all "
-        "that a payer does; only replay of files keeps their windows",
-        config.features_spec.string()));
-  }
-  check_memory(config, *plan, machine_memory_bytes());
+  const bool keeps_payers = provenance == Provenance::source_names;
+  check_memory(config, *plan, keeps_payers, machine_memory_bytes());
   const auto add = [&](const std::filesystem::path& bundle) {
     Entry& entry = releases_.emplace_back();
     entry.loaded = load_release(config, plan, bundle, backend, provenance);

@@ -13,7 +13,7 @@ SourceCounts serve(const Config& config, const std::atomic<bool>& stop, const Se
   if (config.bundle.empty()) throw UsageError(config.file + ": bundle: this setting is required");
   const TopicCheck topics = check_topics(config.kafka);
   for (const std::string& warning : topics.warnings) spdlog::warn("{}", warning);
-  Server server(config, topics.partitions, stop);
+  Server server(config, topics.partitions, stop, hooks.stages);
   const bool waits = config.standby_bytes_max > 0 && config.kafka.assignment == Assignment::manual;
   if (waits && !server.stand_by(hooks.take_over)) return server.counts();
   server.start();

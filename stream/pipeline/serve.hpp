@@ -1,6 +1,7 @@
-// Serve: Kafka in, Kafka out, until it is told to stop. One thread polls, merges and scores (on the
-// pool); the committer's thread produces and commits. State lives in lanes, one a partition number;
-// whatever goes wrong in a transaction, lanes are dropped and recovered from the log.
+// Serve: Kafka in, Kafka out, until it is told to stop: the merchants' stage. One thread polls,
+// merges and scores (on the pool); the committer's thread produces and commits. State lives in
+// lanes, one a partition number; whatever goes wrong in a transaction, lanes are dropped and
+// recovered from the log.
 #pragma once
 
 #include <atomic>
@@ -9,6 +10,7 @@
 
 #include "stream/pipeline/accounting.hpp"
 #include "stream/pipeline/config.hpp"
+#include "stream/pipeline/stage_board.hpp"
 
 namespace tidemark {
 
@@ -19,6 +21,7 @@ struct ServeHooks {
   std::function<void(std::uint64_t rows)> handed;  // rows handed to commits so far, each round
   std::function<void()> settled;                   // the last commit is done, before leaving
   std::function<bool()> take_over;                 // a standby of an ordinal asks, again and again
+  const StageBoard* stages = nullptr;              // those of this process that go before
 };
 
 /// Runs until `stop` is set: then what was read is finished, committed, and the call returns.

@@ -71,7 +71,8 @@ std::string last_dead_letter(const std::vector<OutputBatch>& batches, const Kafk
 
 }  // namespace
 
-Server::Server(const Config& config, int partitions, const std::atomic<bool>& stop)
+Server::Server(const Config& config, int partitions, const std::atomic<bool>& stop,
+               const StageBoard* stages)
     : config_(config),
       kafka_(outlasting(config.kafka)),
       partitions_(partitions),
@@ -81,8 +82,9 @@ Server::Server(const Config& config, int partitions, const std::atomic<bool>& st
       releases_(config, backend_, Provenance::kafka_topics, pool_),
       intake_(config, pool_, partitions),
       pulse_(kafka_),
-      observer_(config, releases_.current().release.fingerprint,
-                [this] { return pulse_.silent_s(); }),
+      observer_(
+          config, releases_.current().release.fingerprint, [this] { return pulse_.silent_s(); },
+          stages),
       sink_(make_sink(kafka_)),
       consumer_(kafka_),
       predecessors_(kafka_) {

@@ -26,8 +26,9 @@ struct Interrupted {};
 
 class Server {
  public:
-  /// `stop` ends a recovery early.
-  Server(const Config& config, int partitions, const std::atomic<bool>& stop);
+  /// `stop` ends a recovery early. `stages`: others of this process, or null.
+  Server(const Config& config, int partitions, const std::atomic<bool>& stop,
+         const StageBoard* stages);
   ~Server();
 
   /// Follows the partitions of a manual assignment without having them, until `take_over` says that

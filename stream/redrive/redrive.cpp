@@ -282,7 +282,7 @@ void Redriver::send(const Batch& batch) {
   writer_.begin();
   for (const Passenger& letter : batch.letters) {
     const DeadLetter& record = letter.named.letter;
-    writer_.send({.topic = config_.kafka.input(letter.source),
+    writer_.send({.topic = config_.kafka.entry(letter.source),
                   .partition = letter.partition,
                   .key = view(record.key),
                   .value = view(record.value),
@@ -293,7 +293,7 @@ void Redriver::send(const Batch& batch) {
   const std::int64_t now = now_ms();
   for (std::size_t i = 0; i < batch.letters.size(); ++i) {
     const Passenger& letter = batch.letters[i];
-    const RecordPlace to{config_.kafka.input(letter.source), letter.partition, offsets[i]};
+    const RecordPlace to{config_.kafka.entry(letter.source), letter.partition, offsets[i]};
     const std::string key = to_text(letter.named.letter.letter);
     const std::string mark = mark_json(letter.named.letter, to, now);
     writer_.send({.topic = config_.kafka.redriven_topic, .key = key, .value = mark});

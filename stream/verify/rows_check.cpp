@@ -149,6 +149,12 @@ std::string to_json(const RowsReport& report) {
 RowsReport verify_rows(const Config& config, const std::filesystem::path& rows,
                        ReplayOptions inputs, RowsSample sample) {
   const auto plan = FeaturePlan::load(config.features_spec);
+  if (inputs.kafka && plan->has_payers()) {
+    throw UsageError(fmt::format(
+        "{}: has features of payers, whose history lies in another topic than the merchants': "
+        "verify rows with the files that they were made of (--input)",
+        config.features_spec.string()));
+  }
   const RowsManifest manifest = read_rows_manifest(rows, plan->fingerprint());
   RowReader reader(rows, manifest);
   RowsReport report;

@@ -32,9 +32,12 @@ TEST(MemoryCheck, CountsMerchantsIdsAndPayers) {
   const MemoryPlan memory = memory_plan(*plan, table);
   const std::size_t need =
       memory.merchants_bytes + memory.dedup_bytes + 2000 * bytes_per_payer(*plan);
-  EXPECT_NO_THROW(check_memory(config, *plan, need));
+  EXPECT_NO_THROW(check_memory(config, *plan, true, need));
+  EXPECT_NO_THROW(check_memory(config, *plan, false, need - 1)) << "payers are elsewhere";
+  EXPECT_NO_THROW(check_payer_memory(config, *plan, need - memory.merchants_bytes));
+  EXPECT_THROW(check_payer_memory(config, *plan, need - memory.merchants_bytes - 1), UsageError);
   try {
-    check_memory(config, *plan, need - 1);
+    check_memory(config, *plan, true, need - 1);
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), testing::AllOf(testing::StartsWith("tidemark.yaml: capacity"),
