@@ -35,6 +35,7 @@ struct Inside {
   std::map<std::int64_t, std::int64_t> sum_by_bucket, count_by_bucket;
   std::map<std::int64_t, Wide> squares_by_bucket;
   std::vector<std::int64_t> amounts;
+  std::set<std::uint64_t> payers;
   std::set<std::uint32_t> payer_bits;
   std::map<std::uint32_t, std::map<std::int64_t, std::int64_t>> paid_by_cell;
 
@@ -48,6 +49,7 @@ struct Inside {
                             Wide{1} << 120);
     amounts.push_back(amount);
     if (event.payer_hash == 0) return;
+    payers.insert(event.payer_hash);
     payer_bits.insert(
         payer_place(event.payer_hash, static_cast<std::uint32_t>(feature.sketch_bits)));
     if (feature.cells == 0) return;
@@ -80,6 +82,14 @@ std::int64_t active_buckets(const std::map<std::int64_t, std::int64_t>& buckets)
 double estimate_of(int bits, std::size_t set) {
   const double unset = std::max(static_cast<double>(bits) - static_cast<double>(set), 0.5);
   return std::round(100.0 * bits * std::log(bits / unset)) / 100.0;
+}
+
+double distinct_of(const Feature& feature, const Inside& inside) {
+  const double estimate = estimate_of(feature.sketch_bits, inside.payer_bits.size());
+  if (!feature.exact_few) return estimate;
+  const auto few = static_cast<std::size_t>(std::min(feature.sketch_bits / 64, 16));
+  if (inside.payers.size() <= few) return static_cast<double>(inside.payers.size());
+  return std::max(estimate, static_cast<double>(few + 1));
 }
 
 /// The amount that the share `below` of all reaches, as the middle of its part of an octave.
@@ -137,7 +147,7 @@ Fraction window_value(const Feature& feature, const Inside& inside) {
     case FeatureKind::herfindahl:
       return concentration_of(feature, inside);
     case FeatureKind::distinct:
-      return {estimate_of(feature.sketch_bits, inside.payer_bits.size()), 1.0};
+      return {distinct_of(feature, inside), 1.0};
     case FeatureKind::active:
       return {static_cast<double>(active_buckets(feature.of_amount ? inside.sum_by_bucket
                                                                    : inside.count_by_bucket)),

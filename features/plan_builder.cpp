@@ -21,6 +21,8 @@ std::uint32_t bytes_of(Accumulator kind, int cells) {
       return 16;
     case Accumulator::histogram:  // an even number of them, so that what follows stays aligned
       return 4 * static_cast<std::uint32_t>(cells + 1) / 8 * 8;
+    case Accumulator::few:  // their number stands before them
+      return 8 * static_cast<std::uint32_t>(cells + 1);
     case Accumulator::sketch:
     case Accumulator::payer_sums:
       return 8 * static_cast<std::uint32_t>(cells);
@@ -35,7 +37,7 @@ std::uint32_t total_bytes_of(Accumulator kind, int cells) {
 }
 
 int cells_of(Accumulator kind, const Feature& feature) {
-  if (kind == Accumulator::sketch) return feature.sketch_bits / 64;
+  if (has_sketch(kind)) return feature.sketch_bits / 64;
   return has_cells(kind) ? feature.cells : 0;
 }
 
@@ -194,7 +196,7 @@ PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& in
       want(Accumulator::greatest);
       break;
     case FeatureKind::distinct:
-      want(Accumulator::sketch);
+      want(feature.exact_few ? Accumulator::few : Accumulator::sketch);
       break;
     case FeatureKind::active:
       want(feature.of_amount ? Accumulator::sum : Accumulator::count, true);

@@ -99,6 +99,7 @@ class PlanBuilder {
   void list_tail_steps(EventType type, TypeUpdates& updates);
   void list_decays();
   std::uint32_t scan_of(const Feature& feature, std::size_t store);
+  std::uint32_t few_scan_of(const Feature& feature, std::size_t total);
   void list_reads();
   ReadStep read_of(std::size_t feature);
   ReadStep read_of_tail(std::size_t feature);

@@ -15,7 +15,7 @@ namespace tidemark {
 namespace {
 
 bool needs_recompute(Accumulator kind) {
-  return kind == Accumulator::greatest || kind == Accumulator::least || kind == Accumulator::sketch;
+  return kind == Accumulator::greatest || kind == Accumulator::least || has_sketch(kind);
 }
 
 // Everything of a feature that changes bits, in words: names of columns, not of measures.
@@ -37,6 +37,7 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
   if (is_of_last(feature)) {
     text += fmt::format(" last {} {} {}", feature.last, feature.among, feature.matures_ms);
   }
+  if (feature.exact_few) text += " exact few";
   if (feature.cells > 0) text += fmt::format(" in {} {}", feature.cells, feature.below);
   if (feature.mark != 1) text += fmt::format(" from {}", feature.mark);
   if (is_tabled(feature)) text += fmt::format(" table of {}", feature.of);
@@ -93,7 +94,7 @@ void PlanBuilder::list_update_steps(EventType type, std::uint32_t ring) {
     UpdateStep step;
     step.filter = filter_of(measure);
     step.kind = store.kind;
-    if (store.kind == Accumulator::sketch || store.kind == Accumulator::payer_sums) {
+    if (has_sketch(store.kind) || store.kind == Accumulator::payer_sums) {
       // An absent payer is no payer.
       if ((step.filter.need_mask & ~step.filter.need_bits & event_bit_payer) != 0) continue;
       step.filter.need_mask |= event_bit_payer;
@@ -199,6 +200,16 @@ std::uint32_t PlanBuilder::scan_of(const Feature& feature, std::size_t store) {
   return static_cast<std::uint32_t>(plan_.scans.size() - 1);
 }
 
+std::uint32_t PlanBuilder::few_scan_of(const Feature& feature, std::size_t index) {
+  const Total& total = totals_[index];
+  const Store& store = stores_[total.store];
+  plan_.few_scans.push_back(
+      {store.ring, store.bucket_offset, total.offset, static_cast<std::uint16_t>(store.cells),
+       static_cast<std::int16_t>(total.age_begin), static_cast<std::int16_t>(total.age_end),
+       estimates_of(feature.sketch_bits)});
+  return static_cast<std::uint32_t>(plan_.few_scans.size() - 1);
+}
+
 ReadStep PlanBuilder::read_of(std::size_t index) {
   const Feature& feature = spec_.features[index];
   const Needs& needs = needs_[index];
@@ -238,6 +249,7 @@ ReadStep PlanBuilder::read_of(std::size_t index) {
     case FeatureKind::max:
       return step(ReadKind::greatest, total(0));
     case FeatureKind::distinct:
+      if (feature.exact_few) return step(ReadKind::few, few_scan_of(feature, needs.totals[0]));
       return step(ReadKind::distinct, total(0),
                   static_cast<std::uint32_t>(feature.sketch_bits / 64),
                   estimates_of(feature.sketch_bits));
@@ -311,6 +323,7 @@ void PlanBuilder::finish() {
   view_.tail_steps = plan.tail_steps.data();
   view_.matured_scans = plan.matured_scans.data();
   view_.scans = plan.scans.data();
+  view_.few_scans = plan.few_scans.data();
   view_.reads = plan.reads.data();
   view_.operands = plan.operands.data();
   view_.columns = plan.columns.data();

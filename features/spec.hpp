@@ -82,6 +82,7 @@ struct Feature {
   int among = 0;                   // fraud_share: newest payments that are held
   std::int64_t matures_ms = 0;     // fraud_share: age from which a payment counts
   int sketch_bits = 512;           // distinct
+  bool exact_few = false;          // distinct: counted while they are few, then estimated
   int cells = 0;                   // of a histogram or of payer sums
   double below = 0;                // quantile: the share of events below it
   std::int64_t mark = 1;           // streak: events, or ten-thousandths of the major unit
@@ -127,7 +128,7 @@ std::string window_text(const Feature& feature);
 std::string formula_text(const FeatureSpec& spec, const Feature& feature);
 /// Of what is no derived feature: 1 + tier where a window's buckets are the only coarseness.
 int grain_of(const Feature& feature);
-/// The same in words: "exact", "bucket(1 day)", "sketch(4.9% at 256)", "decayed(7d)".
+/// The same in words: "exact", "bucket(1 day)", "sketch(3.4% at 256)", "decayed(7d)".
 std::string label_text(const Feature& feature);
 /// Relative standard error of linear counting with that many bits at as many distinct values as
 /// half the bits (Whang et al., 1990: sqrt(m (exp(t) - t - 1)) / n with t = n / m).

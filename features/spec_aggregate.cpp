@@ -86,6 +86,7 @@ void read_options(YamlMap& map, Feature& feature) {
   switch (feature.kind) {
     case FeatureKind::distinct:
       feature.sketch_bits = power_of_two(map, "bits", 512, 64, 65'536);
+      feature.exact_few = map.flag("exact_few", true);
       break;
     case FeatureKind::quantile:
       feature.below = map.number("below");

@@ -180,8 +180,11 @@ int grain_of(const Feature& feature) {
 
 std::string label_text(const Feature& feature) {
   if (feature.kind == FeatureKind::distinct) {
-    return fmt::format("sketch({:.1f}% at {})", 100 * sketch_error(feature.sketch_bits),
-                       feature.sketch_bits / 2);
+    const std::string sketch = fmt::format(
+        "sketch({:.1f}% at {})", 100 * sketch_error(feature.sketch_bits), feature.sketch_bits / 2);
+    if (!feature.exact_few) return sketch;
+    const auto words = static_cast<std::uint32_t>(feature.sketch_bits) / 64;
+    return fmt::format("exact to {}, then {}", few_hashes(words), sketch);
   }
   if (feature.kind == FeatureKind::quantile) {
     const int parts = (feature.cells - 1) / static_cast<int>(histogram_octaves);

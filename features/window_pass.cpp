@@ -55,7 +55,7 @@ void WindowPass::prefetch_buckets(unsigned char* record, std::uint32_t row) cons
       const WindowGroup& group = plan.groups[g];
       const AgeSet inside = ages_between(group.age_begin, group.age_end);
       const AgeSet leaving = occupied_ages(ring, record) & inside & ~ages_before(inside, steps);
-      const bool all = plan.shifts[group.step_begin].kind == Accumulator::sketch && leaving != 0;
+      const bool all = has_sketch(plan.shifts[group.step_begin].kind) && leaving != 0;
       for_each_age(all ? occupied_ages(ring, record) : leaving, prefetch);
     }
   }

@@ -72,12 +72,6 @@ TIDEMARK_HD inline void raise_maximum(const WindowPlanView& plan, const UpdateSt
   }
 }
 
-/// Which of `places`, a power of two, stands for a payer. One multiplication spreads hashes that
-/// are not spread.
-TIDEMARK_HD inline std::uint32_t payer_place(std::uint64_t payer_hash, std::uint32_t places) {
-  return static_cast<std::uint32_t>((payer_hash * 0x9E3779B97F4A7C15ULL) >> 40) & (places - 1);
-}
-
 /// The cell of an amount: 0 has the first, then every octave is cut into equal parts.
 TIDEMARK_HD inline std::uint32_t histogram_cell(std::int64_t amount, std::uint32_t cells) {
   if (amount <= 0) return 0;
@@ -90,12 +84,45 @@ TIDEMARK_HD inline std::uint32_t histogram_cell(std::int64_t amount, std::uint32
   return cell < cells ? cell : cells - 1;
 }
 
+/// Keeps the hash, or its bit once the hashes have found no room: the words then hold their bits.
+TIDEMARK_HD inline void add_to_few(unsigned char* few, std::uint32_t words,
+                                   std::uint64_t payer_hash) {
+  std::uint64_t& kept = field_at<std::uint64_t>(few, 0);
+  const auto word_at = [&](std::uint32_t word) -> std::uint64_t& {
+    return field_at<std::uint64_t>(few, 8 + 8 * word);
+  };
+  const auto set_bit = [&](std::uint64_t hash) {
+    const std::uint32_t bit = payer_place(hash, 64 * words);
+    word_at(bit / 64) |= std::uint64_t{1} << (bit % 64);
+  };
+  const std::uint32_t room = few_hashes(words);
+  if (kept > room) return set_bit(payer_hash);
+  std::uint64_t hashes[few_hashes_max];
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    hashes[i] = word_at(i);
+    if (hashes[i] == payer_hash) return;
+  }
+  if (kept < room) {
+    word_at(static_cast<std::uint32_t>(kept)) = payer_hash;
+    ++kept;
+    return;
+  }
+  kept = room + 1;
+  for (std::uint32_t i = 0; i < room; ++i) word_at(i) = 0;
+  for (std::uint32_t i = 0; i < room; ++i) set_bit(hashes[i]);
+  set_bit(payer_hash);
+}
+
 TIDEMARK_HD inline void set_sketch_bit(const WindowPlanView& plan, const UpdateStep& step,
                                        const UpdateTarget& at, std::uint64_t payer_hash) {
   const std::uint32_t bit = payer_place(payer_hash, 64U * step.cells);
   const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
   const std::uint32_t word = 8 * (bit / 64);
-  field_at<std::uint64_t>(at.bucket, step.bucket_offset + word) |= mask;
+  if (step.kind == Accumulator::few) {
+    add_to_few(at.bucket + step.bucket_offset, step.cells, payer_hash);
+  } else {
+    field_at<std::uint64_t>(at.bucket, step.bucket_offset + word) |= mask;
+  }
   for (std::uint32_t m = step.member_begin; m < step.member_end; ++m) {
     const WindowMember& member = plan.members[m];
     if (at.age < member.age_begin || at.age >= member.age_end) continue;
@@ -120,6 +147,7 @@ TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const Update
     case Accumulator::least:
       return raise_maximum(plan, step, at, bucket_sum_max - amount + 1);
     case Accumulator::sketch:
+    case Accumulator::few:
       return set_sketch_bit(plan, step, at, event.payer_hash);
     case Accumulator::histogram:
       return add_to_bucket<std::uint32_t>(plan, step, at, 1, UINT32_MAX,

@@ -28,6 +28,41 @@ TIDEMARK_HD inline Fraction read_distinct(const WindowPlanView& plan, const Read
   return {plan.estimates[step.c + static_cast<std::uint32_t>(set)], 1.0};
 }
 
+/// Counts hashes while they are few, else estimates, never below what is known. More bits than that
+/// are more hashes, and then no bucket is looked at; fewer bits need not be fewer hashes, as two
+/// may meet in one.
+TIDEMARK_HD inline Fraction read_few(const WindowPlanView& plan, const ReadStep& step,
+                                     const unsigned char* record) {
+  const FewScan& scan = plan.few_scans[step.a];
+  const std::uint32_t most = few_hashes(scan.words);
+  std::uint32_t set = 0;
+  for (std::uint32_t word = 0; word < scan.words; ++word) {
+    set += static_cast<std::uint32_t>(
+        count_bits(field_at<std::uint64_t>(record, scan.total_offset + 8 * word)));
+  }
+  const Ring& ring = plan.rings[scan.ring];
+  const std::uint32_t position = field_at<RingState>(record, ring.state_offset).position;
+  const AgeSet ages = occupied_ages(ring, record) & ages_between(scan.age_begin, scan.age_end);
+  std::uint64_t known[few_hashes_max];
+  std::uint32_t count = 0;  // most + 1: too many
+  for_each_age(set <= most ? ages : 0, [&](int age) {
+    const unsigned char* few = bucket_of(ring, record, position, age) + scan.bucket_offset;
+    const std::uint64_t kept = field_at<std::uint64_t>(few, 0);
+    if (kept > most) count = most + 1;
+    for (std::uint32_t i = 0; i < kept && count <= most; ++i) {
+      const std::uint64_t hash = field_at<std::uint64_t>(few, 8 + 8 * i);
+      std::uint32_t at = 0;
+      while (at < count && known[at] != hash) ++at;
+      if (at < count) continue;
+      if (count < most) known[count] = hash;
+      ++count;
+    }
+  });
+  if (set <= most && count <= most) return {static_cast<double>(count), 1.0};
+  const double estimate = plan.estimates[scan.estimates + set];
+  return {estimate < most + 1.0 ? most + 1.0 : estimate, 1.0};
+}
+
 TIDEMARK_HD inline Fraction read_time_since(const ReadStep& step, std::int64_t clock_ms,
                                             std::uint64_t ordered) {
   if (ordered == 0) return {};
@@ -158,6 +193,8 @@ TIDEMARK_HD inline Fraction read_record_step(const WindowPlanView& plan, const R
       return {static_cast<double>(bucket_sum_max - total(step.a) + 1), 1.0};
     case ReadKind::distinct:
       return read_distinct(plan, step, record);
+    case ReadKind::few:
+      return read_few(plan, step, record);
     case ReadKind::quantile:
       return read_quantile(record, step, plan.estimates[step.c]);
     case ReadKind::largest:

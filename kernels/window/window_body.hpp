@@ -104,13 +104,13 @@ TIDEMARK_HD inline Byte* bucket_of(const Ring& ring, Byte* record, std::uint32_t
   return record + ring.bucket_offset + static_cast<std::uint32_t>(index) * ring.bucket_bytes;
 }
 
-TIDEMARK_HD inline std::uint64_t& occupied_word(const Ring& ring, unsigned char* record,
-                                                bool high) {
+template <typename Byte>
+TIDEMARK_HD inline auto& occupied_word(const Ring& ring, Byte* record, bool high) {
   return field_at<std::uint64_t>(
       record, ring.state_offset + (high ? static_cast<std::uint32_t>(sizeof(RingState)) : 0));
 }
 
-TIDEMARK_HD inline AgeSet occupied_ages(const Ring& ring, unsigned char* record) {
+TIDEMARK_HD inline AgeSet occupied_ages(const Ring& ring, const unsigned char* record) {
   const AgeSet high = ring.length > 64 ? occupied_word(ring, record, true) : 0;
   return (high << 64) | occupied_word(ring, record, false);
 }
@@ -122,12 +122,38 @@ TIDEMARK_HD inline void set_occupied_ages(const Ring& ring, unsigned char* recor
   }
 }
 
+/// Which of `places`, a power of two, stands for a payer. One multiplication spreads hashes that
+/// are not spread.
+TIDEMARK_HD inline std::uint32_t payer_place(std::uint64_t payer_hash, std::uint32_t places) {
+  return static_cast<std::uint32_t>((payer_hash * 0x9E3779B97F4A7C15ULL) >> 40) & (places - 1);
+}
+
+/// A word of the sketch that a bucket of `few` is, or would be of the hashes that it keeps.
+TIDEMARK_HD inline std::uint64_t few_word(const unsigned char* few, std::uint32_t words,
+                                          std::uint32_t word) {
+  const std::uint64_t kept = field_at<std::uint64_t>(few, 0);
+  if (kept > few_hashes(words)) return field_at<std::uint64_t>(few, 8 + 8 * word);
+  std::uint64_t bits = 0;
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    const std::uint32_t bit = payer_place(field_at<std::uint64_t>(few, 8 + 8 * i), 64 * words);
+    if (bit / 64 == word) bits |= std::uint64_t{1} << (bit % 64);
+  }
+  return bits;
+}
+
 /// Adds (or takes away) what one cell of a bucket holds to the total's, of what has several.
 TIDEMARK_HD inline void merge_cell(const ShiftStep& step, const unsigned char* bucket,
                                    unsigned char* record, std::uint32_t cell, bool take_away) {
   const std::uint32_t at =
       step.bucket_offset + (step.kind == Accumulator::histogram ? 4 : 8) * cell;
   const std::uint32_t total = step.target_offset + 8 * cell;
+  if (step.kind == Accumulator::few) {
+    if (!take_away) {
+      field_at<std::uint64_t>(record, total) |=
+          few_word(bucket + step.bucket_offset, step.cells, cell);
+    }
+    return;
+  }
   if (step.kind == Accumulator::sketch) {
     if (!take_away) field_at<std::uint64_t>(record, total) |= field_at<std::uint64_t>(bucket, at);
     return;
@@ -136,6 +162,26 @@ TIDEMARK_HD inline void merge_cell(const ShiftStep& step, const unsigned char* b
                                  ? field_at<std::uint32_t>(bucket, at)
                                  : field_at<std::int64_t>(bucket, at);
   field_at<std::int64_t>(record, total) += take_away ? -value : value;
+}
+
+/// The same of all cells of `few`: hashes are looked at once and not once a cell.
+TIDEMARK_HD inline void merge_few(const ShiftStep& step, const unsigned char* few,
+                                  unsigned char* record) {
+  const std::uint64_t kept = field_at<std::uint64_t>(few, 0);
+  const auto total_at = [&](std::uint32_t word) -> std::uint64_t& {
+    return field_at<std::uint64_t>(record, step.target_offset + 8 * word);
+  };
+  if (kept > few_hashes(step.cells)) {
+    for (std::uint32_t word = 0; word < step.cells; ++word) {
+      total_at(word) |= field_at<std::uint64_t>(few, 8 + 8 * word);
+    }
+    return;
+  }
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    const std::uint32_t bit =
+        payer_place(field_at<std::uint64_t>(few, 8 + 8 * i), 64U * step.cells);
+    total_at(bit / 64) |= std::uint64_t{1} << (bit % 64);
+  }
 }
 
 /// Adds (or takes away) what a bucket holds to a total. Maxima and sketches only grow here.
@@ -164,6 +210,9 @@ TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char*
       if (!take_away && value > total) total = value;
       break;
     }
+    case Accumulator::few:
+      if (!take_away) merge_few(step, bucket + step.bucket_offset, record);
+      break;
     case Accumulator::histogram:
     case Accumulator::payer_sums:
     case Accumulator::sketch:
@@ -178,7 +227,7 @@ TIDEMARK_HD inline void merge_bucket(const ShiftStep& step, const unsigned char*
 /// be made anew from the rest. A sketch cannot tell who set a bit; a maximum mostly stays.
 TIDEMARK_HD inline bool needs_recompute(const ShiftStep& step, const Ring& ring, AgeSet leaving,
                                         std::uint32_t position, unsigned char* record) {
-  if (step.kind == Accumulator::sketch) return leaving != 0;
+  if (has_sketch(step.kind)) return leaving != 0;
   if (step.kind != Accumulator::greatest && step.kind != Accumulator::least) return false;
   const std::int64_t total = field_at<std::int64_t>(record, step.target_offset);
   bool decides = false;
@@ -191,7 +240,7 @@ TIDEMARK_HD inline bool needs_recompute(const ShiftStep& step, const Ring& ring,
 
 /// Empties the total of a maximum or a sketch.
 TIDEMARK_HD inline void clear_total(const ShiftStep& step, unsigned char* record) {
-  const std::uint32_t words = step.kind == Accumulator::sketch ? step.cells : 1;
+  const std::uint32_t words = has_sketch(step.kind) ? step.cells : 1;
   for (std::uint32_t word = 0; word < words; ++word) {
     field_at<std::uint64_t>(record, step.target_offset + 8 * word) = 0;
   }

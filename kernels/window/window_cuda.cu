@@ -79,6 +79,7 @@ DeviceWindows::DeviceWindows(const WindowPlan& plan, const WindowPlanView& view,
   mine.tail_steps = keep(plan.tail_steps);
   mine.matured_scans = keep(plan.matured_scans);
   mine.scans = keep(plan.scans);
+  mine.few_scans = keep(plan.few_scans);
   mine.amount_tests = keep(plan.amount_tests);
   mine.operands = keep(plan.operands);
   mine.columns = keep(plan.columns);

@@ -20,8 +20,9 @@ inline constexpr int ring_buckets_max = 128;
 inline constexpr std::int64_t bucket_sum_max = std::int64_t{1} << 55;
 
 /// What a bucket keeps of one measure. `greatest` and `least` keep one more than the value (of
-/// `least`: than bucket_sum_max minus it), so that 0 is "no event". The last three have several
-/// cells: words of a sketch's bits, events by the size of their amount, sums by the payer's hash.
+/// `least`: than bucket_sum_max minus it), so that 0 is "no event". The last four have several
+/// cells: words of a sketch's bits, events by the size of their amount, sums by the payer's hash,
+/// and the few hashes that stand in the words of a sketch as long as they find room.
 enum class Accumulator : std::uint8_t {
   count,
   sum,
@@ -31,9 +32,21 @@ enum class Accumulator : std::uint8_t {
   sketch,
   histogram,
   payer_sums,
+  few,
 };
 constexpr bool has_cells(Accumulator kind) {
   return kind >= Accumulator::sketch;
+}
+
+/// Whether its total is the bits of a sketch, which nothing can be taken away from.
+constexpr bool has_sketch(Accumulator kind) {
+  return kind == Accumulator::sketch || kind == Accumulator::few;
+}
+
+/// Hashes that a bucket of `few` with so many words keeps before it becomes a sketch.
+inline constexpr std::uint32_t few_hashes_max = 16;
+constexpr std::uint32_t few_hashes(std::uint32_t words) {
+  return words < few_hashes_max ? words : few_hashes_max;
 }
 
 /// A histogram has a cell for 0 and this many octaves, each cut into equal parts; what is larger is
@@ -214,6 +227,16 @@ struct BucketScan {
   std::int64_t mark = 1;
 };
 
+/// Distinct payers of the buckets of ages [age_begin, age_end): of their hashes while they are few,
+/// else of the total's bits.
+struct FewScan {
+  std::uint32_t ring = 0;
+  std::uint32_t bucket_offset = 0, total_offset = 0;
+  std::uint16_t words = 0;
+  std::int16_t age_begin = 0, age_end = 0;
+  std::uint32_t estimates = 0;  // first entry of its table
+};
+
 /// A number on its way to a column is num / (den * 10^(exponent * scale)), num and den exact
 /// integers in a double as far as they fit: so a mean or a ratio is one division. 0 / 0 is "none".
 enum class ReadKind : std::uint8_t {
@@ -225,6 +248,7 @@ enum class ReadKind : std::uint8_t {
   greatest,     // a: maximum
   least,        // a: maximum of the complement
   distinct,     // a: sketch, b: words, c: first entry of its table of estimates
+  few,          // a: number of its FewScan
   quantile,     // a: histogram, b: cells, c: where in `estimates` the share below is
   largest,      // a: payer sums, b: cells         largest share of one cell
   herfindahl,   // a: payer sums, b: cells        sum of squared shares
@@ -301,6 +325,7 @@ struct WindowPlanView {
   const TailStep* tail_steps = nullptr;
   const MaturedScan* matured_scans = nullptr;
   const BucketScan* scans = nullptr;
+  const FewScan* few_scans = nullptr;
   const AmountTest* amount_tests = nullptr;
   const ReadStep* reads = nullptr;
   const std::int32_t* operands = nullptr;
@@ -337,6 +362,7 @@ struct WindowPlan {
   std::vector<TailStep> tail_steps;
   std::vector<MaturedScan> matured_scans;
   std::vector<BucketScan> scans;
+  std::vector<FewScan> few_scans;
   std::vector<AmountTest> amount_tests;
   std::vector<ReadStep> reads;
   std::vector<std::int32_t> operands;

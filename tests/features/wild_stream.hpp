@@ -51,8 +51,14 @@ features:
   - {name: min_30d, aggregate: min, of: pay, window: 30d}
   - {name: max_30d, aggregate: max, of: pay, window: 30d}
   - {name: wide_90d, aggregate: sum, of: back, window: 90d, delay: 38d}
-  - {name: payers_3d, aggregate: distinct, of: known, window: 3d, delay: 1d, bits: 64}
-  - {name: payers_7d, aggregate: distinct, of: pay, window: 7d}
+  - {name: payers_3d, aggregate: distinct, of: known, window: 3d, delay: 1d, bits: 64,
+     exact_few: false}
+  - {name: payers_7d, aggregate: distinct, of: pay, window: 7d, exact_few: false}
+  - {name: few_3d, aggregate: distinct, of: known, window: 3d, delay: 1d, bits: 64}
+  - {name: "few_{window}", aggregate: distinct, of: pay, windows: [2h, 7d, 60d]}
+  - {name: few_9d, aggregate: distinct, of: known, window: 9d, bits: 1024}
+  - {name: few_ago, aggregate: distinct, of: known, window: 5d, delay: 9d, bits: 1024}
+  - {name: few_paid, aggregate: distinct, of: paid, window: 9d, bits: 2048}
   - {name: night_5d, aggregate: count, of: night, window: 5d}
   - {name: active_days, aggregate: active, of: pay, value: count, window: 10d, delay: 2d}
   - {name: bills_2w, aggregate: sum, of: bills, window: 2w, delay: 1w}
