@@ -161,6 +161,7 @@ class Layout {
   std::uint64_t hash() {
     add(sizeof(RecordHead), sizeof(RingState), plan_.record_bytes, plan_.ring_count);
     if (plan_.group_offset != 0) add(plan_.group_offset);
+    if (plan_.open_invoices != 0) add(plan_.open_invoices, plan_.open_invoices_offset);
     for (std::uint32_t r = 0; r < plan_.ring_count; ++r) add_ring(plan_.rings[r]);
     for (int type = 0; type < event_type_count; ++type) add_updates(plan_.types[type]);
     for (std::uint32_t d = 0; d < plan_.decay_count; ++d) {

@@ -90,6 +90,9 @@ class MerchantTable {
   /// True when a sum, count or sketch of this merchant hit its ceiling; it stays there, never
   /// wraps.
   bool saturated(std::uint32_t slot) const;
+  /// True when this merchant has had more open invoices than are held: payments of those that gave
+  /// way have no days to pay.
+  bool forgot_invoice(std::uint32_t slot) const;
 
   /// Of the merchant's id and whole state, after apply() and adopt_profile(): independent of slot
   /// numbers, capacities and batch split. Event ids enter as a digest of all that were accepted.

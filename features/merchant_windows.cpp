@@ -117,6 +117,10 @@ bool MerchantTable::saturated(std::uint32_t slot) const {
   return (field_at<RecordHead>(impl_->record(slot), 0).flags & record_saturated) != 0;
 }
 
+bool MerchantTable::forgot_invoice(std::uint32_t slot) const {
+  return (field_at<RecordHead>(impl_->record(slot), 0).flags & record_forgot) != 0;
+}
+
 // A sweep moves the clock of a copy, so the very code that reads after an event reads here.
 void MerchantTable::read_out(std::uint32_t slot, std::int64_t at_ms, std::span<float> out) const {
   const Impl& all = *impl_;

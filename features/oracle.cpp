@@ -18,7 +18,7 @@ absl::CivilSecond local_second(std::int64_t time_ms, const absl::TimeZone& zone)
   return absl::ToCivilSecond(absl::FromUnixMillis(time_ms), zone);
 }
 
-/// The event's day and what depends on the hour and the weekday there.
+/// The event's day, the day that it was due, and what depends on the hour and the weekday there.
 void set_calendar(OracleEvent& event, const absl::TimeZone& zone) {
   const absl::CivilSecond second = local_second(event.time_ms, zone);
   event.day = absl::CivilDay(second);
@@ -27,6 +27,9 @@ void set_calendar(OracleEvent& event, const absl::TimeZone& zone) {
   event.bits &= static_cast<std::uint8_t>(~(event_bit_night | event_bit_weekend));
   if (second.hour() <= 6) event.bits |= event_bit_night;
   if (weekend) event.bits |= event_bit_weekend;
+  if ((event.bits & event_bit_due) != 0) {
+    event.due_day = absl::CivilDay(local_second(event.due_ms, zone));
+  }
 }
 
 }  // namespace
@@ -75,16 +78,20 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
           : load_zone(profile == nullptr || profile->time_zone.empty() ? options_.default_zone
                                                                        : profile->time_zone);
   const std::int64_t time_ms = tombstone ? merchant.clock_ms : batch.event_time_ms[row];
-  OracleEvent event{
-      std::string(batch.event_id[row]),
-      batch.source[row],
-      batch.type[row],
-      time_ms,
-      amount_minor,
-      batch.payer_hash[row],
-      batch.source[row] == Source::feedback ? batch.ref_hash[row] : batch.event_id_hash[row],
-      {},
-      0};
+  OracleEvent event;
+  event.event_id = batch.event_id[row];
+  event.source = batch.source[row];
+  event.type = batch.type[row];
+  event.time_ms = time_ms;
+  event.amount_minor = amount_minor;
+  event.payer_hash = batch.payer_hash[row];
+  event.subject_hash =
+      event.source == Source::feedback ? batch.ref_hash[row] : batch.event_id_hash[row];
+  event.invoice = {std::string(batch.merchant_id[row]), batch.invoice_hash[row]};
+  if (batch.due_time_ms[row] != no_time) {
+    event.due_ms = batch.due_time_ms[row];
+    event.bits |= event_bit_due;
+  }
   set_calendar(event, zone);
   if (!is_profile && !merchant.events.empty()) {
     bool any_tier = false, covered = false;
@@ -107,6 +114,7 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
     if (merchant.first_currency != 0 && merchant.currency() != before) {
       for (OracleEvent& earlier : merchant.events)
         earlier.type = EventType::none;  // in no window now
+      merchant.open.clear();
     }
   }
   if (scored && merchant.first_currency == 0) merchant.first_currency = currency;
@@ -114,7 +122,7 @@ FeatureOracle::Row FeatureOracle::next(const EventBatch& batch, std::size_t row,
   if (event.payer_hash != 0) event.bits |= event_bit_payer;
   if (batch.invoice_hash[row] != 0) event.bits |= event_bit_invoice;
   if (batch.order_hash[row] != 0) event.bits |= event_bit_order;
-  merchant.take(std::move(event));
+  merchant.take(std::move(event), oracle_open_max(plan_->spec(), Entity::merchant));
   if (!scored) return {Outcome::applied, {}};
   return read_scored(merchant, currency, wanted);
 }
@@ -140,7 +148,7 @@ FeatureOracle::Row FeatureOracle::read_scored(const OracleHistory& merchant, Cur
   }
   OracleEvent paid = own;
   set_calendar(paid, known->zone);
-  known->take(std::move(paid));
+  known->take(std::move(paid), oracle_open_max(plan_->spec(), Entity::payer));
   const OracleReading payer{known.get(), known->clock_ms, known->clock_day, &own};
   return {Outcome::scored, features_of(&payer)};
 }

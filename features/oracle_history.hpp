@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "features/oracle.hpp"
@@ -28,6 +29,16 @@ struct OracleEvent {
   std::uint64_t subject_hash = 0;  // of feedback the event that it speaks of, else its own
   absl::CivilDay day;
   std::uint8_t bits = 0;
+  std::pair<std::string, std::uint64_t> invoice;  // whose, and which; 0: none
+  std::int64_t due_ms = 0;                        // where it has event_bit_due
+  absl::CivilDay due_day;
+  std::int64_t days_to_pay = 0;  // with event_bit_issued
+};
+
+/// An invoice that was issued and is neither paid nor cancelled.
+struct OracleIssue {
+  std::pair<std::string, std::uint64_t> invoice;
+  absl::CivilDay day;
 };
 
 /// All that a merchant did, or a payer.
@@ -38,10 +49,15 @@ struct OracleHistory {
   std::string industry, region;  // of the profile
   std::int64_t clock_ms = 0;
   absl::CivilDay clock_day;
+  std::vector<OracleIssue> open;  // in the order of their issue
+  bool forgot = false;            // there were more than are held
   CurrencyCode currency() const {
     return profile_currency != 0 ? profile_currency : first_currency;
   }
-  void take(OracleEvent event) {
+  /// Opens or closes the event's invoice, and notes how long it was open.
+  void follow_invoice(OracleEvent& event, std::size_t open_max);
+  void take(OracleEvent event, std::size_t open_max) {
+    follow_invoice(event, open_max);
     const bool first = events.empty();
     clock_ms = first ? event.time_ms : std::max(clock_ms, event.time_ms);
     clock_day = first ? event.day : std::max(clock_day, event.day);
@@ -60,6 +76,12 @@ struct OracleReading {
 /// Whether the event is one of the feature's measure, amounts having so many digits.
 bool oracle_measures(const FeatureSpec& spec, const Feature& feature, const OracleEvent& event,
                      int exponent);
+
+/// What the feature's measure takes of an event that is one of it.
+std::int64_t oracle_value(const FeatureSpec& spec, const Feature& feature,
+                          const OracleEvent& event);
+/// Invoices that a merchant or payer holds: as many as the measure in use that asks for most.
+std::size_t oracle_open_max(const FeatureSpec& spec, Entity entity);
 
 /// A number of the last events of a measure.
 Fraction oracle_tail_value(const FeatureSpec& spec, const Feature& feature, const OracleReading& at,

@@ -39,8 +39,9 @@ struct Inside {
   std::set<std::uint32_t> payer_bits;
   std::map<std::uint32_t, std::map<std::int64_t, std::int64_t>> paid_by_cell;
 
-  void add(const OracleEvent& event, std::int64_t bucket, const Feature& feature) {
-    const std::int64_t amount = std::min(event.amount_minor, bucket_sum_max);
+  void add(const OracleEvent& event, std::int64_t value, std::int64_t bucket,
+           const Feature& feature) {
+    const std::int64_t amount = std::min(value, bucket_sum_max);
     std::int64_t& sum_here = sum_by_bucket[bucket];
     sum_here = std::min(sum_here + amount, bucket_sum_max);
     count_by_bucket[bucket] += 1;
@@ -265,9 +266,10 @@ class Reader {
       if (!is_measured(feature, event)) continue;
       const std::int64_t age = oracle_bucket(feature.tier, clock_ms, clock_day) -
                                oracle_bucket(feature.tier, event.time_ms, event.day);
-      const std::int64_t amount = feature.kind == FeatureKind::decayed_sum
-                                      ? std::min(event.amount_minor, decayed_max >> 16)
-                                      : 1;
+      const std::int64_t amount =
+          feature.kind == FeatureKind::decayed_sum
+              ? std::min(oracle_value(spec_, feature, event), decayed_max >> 16)
+              : 1;
       value = std::min(decayed_max - decay(feature, amount << 16, age), value) +
               decay(feature, amount << 16, age);
     }
@@ -291,7 +293,7 @@ class Reader {
       const std::int64_t bucket = oracle_bucket(feature.tier, event.time_ms, event.day);
       const std::int64_t age = oracle_bucket(feature.tier, at_.clock_ms, at_.clock_day) - bucket;
       if (age < feature.delay || age >= feature.delay + feature.length) continue;
-      inside.add(event, bucket, feature);
+      inside.add(event, oracle_value(spec_, feature, event), bucket, feature);
     }
     return inside;
   }

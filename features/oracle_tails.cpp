@@ -72,7 +72,7 @@ Fraction oracle_tail_value(const FeatureSpec& spec, const Feature& feature, cons
   std::vector<std::int64_t> amounts;
   for (const std::size_t index : newest) {
     if (amounts.size() == static_cast<std::size_t>(feature.last)) break;
-    amounts.push_back(std::min(events[index].amount_minor, bucket_sum_max));
+    amounts.push_back(std::min(oracle_value(spec, feature, events[index]), bucket_sum_max));
   }
   return amounts_value(feature.kind, amounts);
 }

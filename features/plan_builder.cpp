@@ -110,7 +110,7 @@ int PlanBuilder::canonical_measure(int measure) const {
     const Measure& other = spec_.measures[static_cast<std::size_t>(m)];
     if (other.entity == wanted.entity && other.types == wanted.types &&
         other.need_mask == wanted.need_mask && other.need_bits == wanted.need_bits &&
-        other.amount == wanted.amount) {
+        other.amount == wanted.amount && other.value == wanted.value) {
       return m;
     }
   }
@@ -162,11 +162,19 @@ int PlanBuilder::want_decayed(const Feature& feature, FeatureInfo& info) {
   return static_cast<int>(found->second);
 }
 
+void PlanBuilder::want_open_invoices(const Feature& feature, FeatureInfo& info) {
+  const int open = spec_.measures[static_cast<std::size_t>(feature.measure)].open;
+  const auto more = static_cast<std::uint32_t>(std::max(0, open - open_invoices_));
+  info.bytes_per_key += more * sizeof(OpenInvoice);
+  open_invoices_ = std::max(open_invoices_, open);
+}
+
 PlanBuilder::Needs PlanBuilder::needs_of(const Feature& feature, FeatureInfo& info) {
   Needs needs;
   const auto want = [&](Accumulator kind, bool active = false) {
     needs.totals.push_back(want_total(feature, kind, active, info));
   };
+  if (feature.measure >= 0) want_open_invoices(feature, info);
   if (is_of_last(feature)) {
     needs.tail = want_tail(feature, info);
     return needs;
@@ -327,6 +335,11 @@ void PlanBuilder::lay_out_front() {
     at += ring.bucket_bytes * static_cast<std::uint32_t>(ring.length);
   }
   at = lay_out_tail_entries(at);
+  if (open_invoices_ != 0) {
+    view_.open_invoices = static_cast<std::uint32_t>(open_invoices_);
+    view_.open_invoices_offset = at;
+    at += view_.open_invoices * static_cast<std::uint32_t>(sizeof(OpenInvoice));
+  }
   view_.record_bytes = round_up(at, 64);
 }
 

@@ -41,12 +41,12 @@ class PlanBuilder {
   /// A sum that decays, of the events of one measure.
   struct Decayed {
     int measure = 0;
-    bool is_amount = false;
+    bool is_sum = false;
     Tier tier = Tier::day;
     int half_life = 0;
     std::uint32_t offset = 0;
     using Key = std::tuple<int, bool, Tier, int>;
-    Key key() const { return {measure, is_amount, tier, half_life}; }
+    Key key() const { return {measure, is_sum, tier, half_life}; }
   };
   /// The last events of a measure; as long as the feature that looks furthest back.
   struct TailPlan {
@@ -86,6 +86,7 @@ class PlanBuilder {
   int want_last(int measure, FeatureInfo& info);
   int want_decayed(const Feature& feature, FeatureInfo& info);
   int want_tail(const Feature& feature, FeatureInfo& info);
+  void want_open_invoices(const Feature& feature, FeatureInfo& info);
   void assign_rings();
   void lay_out_rings();
   void lay_out_front();
@@ -126,6 +127,7 @@ class PlanBuilder {
   std::map<int, std::uint32_t> estimates_;
   std::map<std::pair<FeatureKind, int>, std::uint32_t> tables_;
   bool has_tables_ = false;
+  int open_invoices_ = 0;  // as many as the measure that asks for most
 };
 
 /// Hex SHA-256 of everything in a spec that changes bits, `tables` of its tables.

@@ -32,6 +32,8 @@ std::string canonical_text(const FeatureSpec& spec, const Feature& feature) {
     if (amount != AmountTest{}) {
       text += fmt::format(" {} {} {}", amount.least_e4, amount.below_e4, amount.multiple_e4);
     }
+    if (measure.value == EventValue::days_to_pay) text += " days to pay";
+    if (measure.value == EventValue::days_past_due) text += " days past due";
   }
   if (feature.entity == Entity::payer) text += " payer";
   if (is_of_last(feature)) {
@@ -94,6 +96,7 @@ void PlanBuilder::list_update_steps(EventType type, std::uint32_t ring) {
     UpdateStep step;
     step.filter = filter_of(measure);
     step.kind = store.kind;
+    step.value = measure.value;
     if (has_sketch(store.kind) || store.kind == Accumulator::payer_sums) {
       // An absent payer is no payer.
       if ((step.filter.need_mask & ~step.filter.need_bits & event_bit_payer) != 0) continue;
@@ -142,7 +145,7 @@ void PlanBuilder::list_type(EventType type) {
   for (std::uint32_t d = 0; d < decayed_.size(); ++d) {
     if (!takes(decayed_[d].measure)) continue;
     const Measure& from = spec_.measures[static_cast<std::size_t>(decayed_[d].measure)];
-    plan.decay_steps.push_back({filter_of(from), decayed_[d].is_amount, d});
+    plan.decay_steps.push_back({filter_of(from), decayed_[d].is_sum, from.value, d});
   }
   updates.decay_end = static_cast<std::uint32_t>(plan.decay_steps.size());
   list_tail_steps(type, updates);
@@ -347,6 +350,9 @@ std::string fingerprint_of(const FeatureSpec& spec, const WindowPlanView& mercha
     for (const std::int32_t buckets : payers.tier_buckets) text += fmt::format("{} ", buckets);
   }
   text += "\n";
+  for (const std::uint32_t open : {merchants.open_invoices, payers.open_invoices}) {
+    if (open != 0) text += fmt::format("open {}\n", open);
+  }
   for (const Feature& feature : spec.features) text += canonical_text(spec, feature);
   text += tables;
   return sha256_hex(text);

@@ -71,12 +71,13 @@ void PlanBuilder::list_tail_steps(EventType type, TypeUpdates& updates) {
     const bool is_judged = tails_[t].is_judged;
     const Measure& measure = spec_.measures[static_cast<std::size_t>(tails_[t].measure)];
     if ((measure.types >> static_cast<unsigned>(type) & 1U) != 0) {
-      steps.push_back(
-          {filter_of(measure), is_judged ? TailAction::add_payment : TailAction::add_amount, t});
+      steps.push_back({filter_of(measure),
+                       is_judged ? TailAction::add_payment : TailAction::add_value, measure.value,
+                       t});
     }
     if (!is_judged) continue;
-    if (type == EventType::fraud) steps.push_back({{}, TailAction::judge_fraud, t});
-    if (type == EventType::legitimate) steps.push_back({{}, TailAction::judge_legitimate, t});
+    if (type == EventType::fraud) steps.push_back({{}, TailAction::judge_fraud, {}, t});
+    if (type == EventType::legitimate) steps.push_back({{}, TailAction::judge_legitimate, {}, t});
   }
   updates.tail_end = static_cast<std::uint32_t>(steps.size());
 }

@@ -216,7 +216,8 @@ class SpecReader {
       feature.bit = *bit;
     } else {
       map.fail("event", "'" + field +
-                            "' is none of amount, type, night, weekend, certified, payer, history");
+                            "' is none of amount, type, night, weekend, certified, payer, invoice, "
+                            "order, due, history");
     }
   }
 

@@ -27,7 +27,9 @@ struct Measure {
   std::uint8_t need_mask = 0;  // EventBit: which facts matter ...
   std::uint8_t need_bits = 0;  // ... and what they must be
   AmountTest amount;           // and what their amount must be
-  bool has_amount = false;     // of payments and invoices
+  bool has_value = false;      // of payments and invoices
+  EventValue value = EventValue::amount;
+  int open = 0;  // days_to_pay: invoices of a merchant or payer that are held until they are paid
 };
 
 /// Their numbers are part of fingerprints: new ones go to the end.

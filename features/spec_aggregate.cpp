@@ -8,34 +8,34 @@
 namespace tidemark {
 namespace {
 
-/// What an aggregate looks at: events alone, the amounts, or either.
-enum class Needs : std::uint8_t { events, amounts, either };
+/// What an aggregate looks at: events alone, their values, or either.
+enum class Needs : std::uint8_t { events, values, either };
 
 struct Aggregate {
   std::string_view name;
   FeatureKind kind;
   Needs needs;
-  bool is_money;
+  bool is_money;  // where the values are amounts
 };
 
 constexpr Aggregate aggregates[] = {
     {"count", FeatureKind::count, Needs::events, false},
-    {"sum", FeatureKind::sum, Needs::amounts, true},
-    {"mean", FeatureKind::mean, Needs::amounts, true},
-    {"min", FeatureKind::min, Needs::amounts, true},
-    {"max", FeatureKind::max, Needs::amounts, true},
-    {"stddev", FeatureKind::stddev, Needs::amounts, true},
-    {"cv", FeatureKind::cv, Needs::amounts, false},
-    {"quantile", FeatureKind::quantile, Needs::amounts, true},
+    {"sum", FeatureKind::sum, Needs::values, true},
+    {"mean", FeatureKind::mean, Needs::values, true},
+    {"min", FeatureKind::min, Needs::values, true},
+    {"max", FeatureKind::max, Needs::values, true},
+    {"stddev", FeatureKind::stddev, Needs::values, true},
+    {"cv", FeatureKind::cv, Needs::values, false},
+    {"quantile", FeatureKind::quantile, Needs::values, true},
     {"distinct", FeatureKind::distinct, Needs::events, false},
-    {"largest_share", FeatureKind::largest_share, Needs::amounts, false},
-    {"herfindahl", FeatureKind::herfindahl, Needs::amounts, false},
+    {"largest_share", FeatureKind::largest_share, Needs::values, false},
+    {"herfindahl", FeatureKind::herfindahl, Needs::values, false},
     {"active", FeatureKind::active, Needs::either, false},
     {"longest_gap", FeatureKind::longest_gap, Needs::events, false},
     {"streak", FeatureKind::streak, Needs::either, false},
-    {"period_mean", FeatureKind::period_mean, Needs::amounts, true},
+    {"period_mean", FeatureKind::period_mean, Needs::values, true},
     {"decayed_count", FeatureKind::decayed_count, Needs::events, false},
-    {"decayed_sum", FeatureKind::decayed_sum, Needs::amounts, true},
+    {"decayed_sum", FeatureKind::decayed_sum, Needs::values, true},
     {"since", FeatureKind::since, Needs::events, false},
     {"fraud_share", FeatureKind::fraud_share, Needs::events, false},
 };
@@ -65,6 +65,11 @@ void read_streak(YamlMap& map, Feature& feature) {
   } else {
     feature.mark = map.integer("from", 1, 1, UINT32_MAX);
   }
+}
+
+/// Of what each payer paid.
+bool is_share(FeatureKind kind) {
+  return kind == FeatureKind::largest_share || kind == FeatureKind::herfindahl;
 }
 
 /// Aggregates that `last` may stand for a window of.
@@ -120,17 +125,24 @@ void read_aggregate_of(YamlMap& map, const FamilyWords& family, const Measure& m
   const Aggregate& aggregate = aggregate_named(map, own ? "aggregate" : "aggregates",
                                                own ? map.text("aggregate") : family.aggregate);
   feature.kind = aggregate.kind;
-  bool uses_amount = aggregate.needs == Needs::amounts;
+  const bool has_amount = measure.has_value && measure.value == EventValue::amount;
+  bool uses_value = aggregate.needs == Needs::values;
   if (aggregate.needs == Needs::either) {
-    const std::string value = map.text("value", measure.has_amount ? "amount" : "count");
+    const std::string value = map.text("value", has_amount ? "amount" : "count");
     if (value != "amount" && value != "count") map.fail("value", "expected amount or count");
     feature.of_amount = value == "amount";
-    uses_amount = feature.of_amount;
+    if (feature.of_amount && measure.value != EventValue::amount) {
+      map.fail("value", "'" + measure.name + "' has days and no amounts: expected count");
+    }
+    uses_value = feature.of_amount;
   }
-  if (uses_amount && !measure.has_amount) {
+  if (uses_value && !measure.has_value) {
     map.fail("of", "measure '" + measure.name + "' has no value: give it 'value: amount'");
   }
-  feature.scale = aggregate.is_money ? 1 : 0;
+  if (is_share(feature.kind) && !has_amount) {
+    map.fail("of", "'" + measure.name + "' has days, and the shares are those of amounts");
+  }
+  feature.scale = aggregate.is_money && has_amount ? 1 : 0;
   if (feature.kind == FeatureKind::since) return read_time_unit(map, feature);
   if (is_decayed(feature)) return read_half_life(map, feature);
   if (feature.kind == FeatureKind::fraud_share) return read_fraud_share(map, measure, feature);

@@ -13,6 +13,12 @@ constexpr std::array<std::pair<std::string_view, Source>, 4> sources = {{
     {"feedback", Source::feedback},
 }};
 
+constexpr std::array<std::pair<std::string_view, EventValue>, 3> values = {{
+    {"amount", EventValue::amount},
+    {"days_to_pay", EventValue::days_to_pay},
+    {"days_past_due", EventValue::days_past_due},
+}};
+
 constexpr std::uint32_t type_bit(EventType type) {
   return 1U << static_cast<unsigned>(type);
 }
@@ -35,6 +41,44 @@ void read_where(YamlMap where, Measure& measure) {
     where.fail("amount_below", "is not above amount_from: no amount would pass");
   }
   where.done();
+}
+
+/// Days are those of an event's invoice: of one that is paid, to its payment; of one that is paid
+/// or overdue, from the day on which it was due.
+void read_days(YamlMap& map, Measure& measure) {
+  const std::string value = map.text("value");
+  if (measure.source != Source::invoices) {
+    map.fail("value", "events of " + std::string(name_of(measure.source)) + " have no " + value);
+  }
+  const bool to_pay = measure.value == EventValue::days_to_pay;
+  const std::uint32_t paid = type_bit(EventType::paid);
+  const std::uint32_t possible = to_pay ? paid : paid | type_bit(EventType::overdue);
+  if ((measure.types & ~possible) != 0) {
+    map.fail(map.has("types") ? "types" : "value", value + " are those of events of type paid" +
+                                                       (to_pay ? " alone" : " or overdue") +
+                                                       ": list them under 'types'");
+  }
+  const std::uint8_t bit = to_pay ? event_bit_issued : event_bit_due;
+  if ((measure.need_mask & bit) != 0 && (measure.need_bits & bit) == 0) {
+    map.fail("where", "what is not due has no " + value);
+  }
+  measure.need_mask |= bit;
+  measure.need_bits |= bit;
+  if (to_pay) measure.open = static_cast<int>(map.integer("open", 64, 1, open_invoices_max));
+}
+
+void read_value(YamlMap& map, Measure& measure) {
+  const std::string value = map.text("value", "amount");
+  const auto found = look_up(values, value);
+  if (!found) {
+    map.fail("value", "'" + value + "' is none of amount, days_to_pay, days_past_due");
+  }
+  measure.has_value = map.has("value");
+  measure.value = *found;
+  if (measure.value != EventValue::amount) return read_days(map, measure);
+  if (measure.has_value && !is_scored_source(measure.source)) {
+    map.fail("value", "events of " + std::string(name_of(measure.source)) + " have no amount");
+  }
 }
 
 }  // namespace
@@ -108,12 +152,8 @@ Measure read_measure(const std::string& name, YamlMap map) {
     map.fail("entity", "events of " + source + " name no payer");
   }
   measure.types = read_types(map, types_of(measure.source));
-  measure.has_amount = map.has("value");
-  if (map.text("value", "amount") != "amount") map.fail("value", "only 'amount' can be a value");
-  if (measure.has_amount && !is_scored_source(measure.source)) {
-    map.fail("value", "events of " + source + " have no amount");
-  }
   read_where(map.map("where"), measure);
+  read_value(map, measure);
   map.done();
   return measure;
 }

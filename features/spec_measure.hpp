@@ -23,13 +23,14 @@ std::optional<Value> look_up(const std::array<std::pair<std::string_view, Value>
 }
 
 /// The facts that measures filter by and that features show.
-inline constexpr std::array<std::pair<std::string_view, std::uint8_t>, 6> event_bits = {{
+inline constexpr std::array<std::pair<std::string_view, std::uint8_t>, 7> event_bits = {{
     {"night", event_bit_night},
     {"weekend", event_bit_weekend},
     {"certified", event_bit_certified},
     {"payer", event_bit_payer},
     {"invoice", event_bit_invoice},
     {"order", event_bit_order},
+    {"due", event_bit_due},
 }};
 
 /// An amount in the major unit, as ten-thousandths; 0 when the key is absent.

@@ -38,8 +38,23 @@ std::string bit_text(std::uint8_t bit) {
       return "invoice";
     case event_bit_order:
       return "order";
+    case event_bit_due:
+      return "due";
     default:
       return "payer";
+  }
+}
+
+/// A measure by its name, with its value where that is no amount.
+std::string measure_text(const FeatureSpec& spec, const Feature& feature) {
+  const Measure& measure = spec.measures[static_cast<std::size_t>(feature.measure)];
+  switch (measure.value) {
+    case EventValue::days_to_pay:
+      return fmt::format("{}.days_to_pay, {} open", measure.name, measure.open);
+    case EventValue::days_past_due:
+      return measure.name + ".days_past_due";
+    default:
+      return measure.name;
   }
 }
 
@@ -127,15 +142,14 @@ std::string formula_text(const FeatureSpec& spec, const Feature& feature) {
       return fmt::format("{} since the first event", unit_text(feature));
     case FeatureKind::since:
       return fmt::format("{} since the last of {}", unit_text(feature),
-                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+                         measure_text(spec, feature));
     case FeatureKind::decayed_count:
     case FeatureKind::decayed_sum:
-      return fmt::format(
-          "{}({}) halved every {}", feature.kind == FeatureKind::decayed_sum ? "sum" : "count",
-          spec.measures[static_cast<std::size_t>(feature.measure)].name, span_text(feature));
+      return fmt::format("{}({}) halved every {}",
+                         feature.kind == FeatureKind::decayed_sum ? "sum" : "count",
+                         measure_text(spec, feature), span_text(feature));
     case FeatureKind::quantile:
-      return fmt::format("quantile {}({})", feature.below,
-                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+      return fmt::format("quantile {}({})", feature.below, measure_text(spec, feature));
     case FeatureKind::peer_mean:
     case FeatureKind::peer_stddev:
       return fmt::format("{} of {} among peers",
@@ -162,8 +176,7 @@ std::string formula_text(const FeatureSpec& spec, const Feature& feature) {
       return text;
     }
     default:
-      return fmt::format("{}({})", aggregate_text(feature.kind),
-                         spec.measures[static_cast<std::size_t>(feature.measure)].name);
+      return fmt::format("{}({})", aggregate_text(feature.kind), measure_text(spec, feature));
   }
 }
 

@@ -8,16 +8,38 @@
 
 namespace tidemark {
 
+namespace {
+
+/// Merchants number their invoices alike, and a payer's record sees those of many.
+std::uint64_t invoice_of(const EventBatch& batch, std::size_t row) {
+  if (batch.invoice_hash[row] == 0) return 0;
+  return batch.invoice_hash[row] ^ (batch.merchant_hash[row] * 0x9E3779B97F4A7C15ULL);
+}
+
+}  // namespace
+
 WindowEvent window_event(const EventBatch& batch, std::size_t row) {
+  WindowEvent event;
+  event.time_ms = batch.event_time_ms[row];
+  event.amount_minor = batch.amount_minor[row];
+  event.payer_hash = batch.payer_hash[row];
+  event.subject_hash = batch.event_id_hash[row];
+  event.type = batch.type[row];
   unsigned bits = 0;
   if ((batch.flags[row] & flag_certified) != 0) bits |= event_bit_certified;
   if (batch.payer_hash[row] != 0) bits |= event_bit_payer;
   if (batch.invoice_hash[row] != 0) bits |= event_bit_invoice;
   if (batch.order_hash[row] != 0) bits |= event_bit_order;
-  const bool is_feedback = batch.source[row] == Source::feedback;
-  return {batch.event_time_ms[row], batch.amount_minor[row],
-          batch.payer_hash[row],    is_feedback ? batch.ref_hash[row] : batch.event_id_hash[row],
-          batch.type[row],          static_cast<std::uint8_t>(bits)};
+  if (batch.source[row] == Source::feedback) event.subject_hash = batch.ref_hash[row];
+  if (batch.source[row] == Source::invoices) {
+    event.subject_hash = invoice_of(batch, row);
+    if (batch.due_time_ms[row] != no_time) {
+      event.due_ms = batch.due_time_ms[row];
+      bits |= event_bit_due;
+    }
+  }
+  event.bits = static_cast<std::uint8_t>(bits);
+  return event;
 }
 
 std::uint8_t exponent_of(CurrencyCode currency) {

@@ -31,6 +31,7 @@ void make_window_rows(const EventBatch& batch, const Zone& default_zone, const T
            event.amount_minor,
            event.payer_hash,
            event.subject_hash,
+           event.due_ms,
            batch.currency[row],
            matrix_row[row],
            0,

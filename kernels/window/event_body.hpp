@@ -6,6 +6,7 @@
 
 #include "kernels/base/host_device.hpp"
 #include "kernels/data/event.hpp"
+#include "kernels/window/invoice_body.hpp"
 #include "kernels/window/tail_body.hpp"
 #include "kernels/window/window_body.hpp"
 
@@ -131,9 +132,11 @@ TIDEMARK_HD inline void set_sketch_bit(const WindowPlanView& plan, const UpdateS
 }
 
 TIDEMARK_HD inline void run_update_step(const WindowPlanView& plan, const UpdateStep& step,
-                                        const UpdateTarget& at, const WindowEvent& event) {
-  const bool too_large = event.amount_minor > bucket_sum_max;
-  const std::int64_t amount = too_large ? bucket_sum_max : event.amount_minor;
+                                        const UpdateTarget& at, const WindowEvent& event,
+                                        const EventPlace& place) {
+  const std::int64_t value = value_of(event, place, step.value);
+  const bool too_large = value > bucket_sum_max;
+  const std::int64_t amount = too_large ? bucket_sum_max : value;
   if (too_large) *at.flags |= record_saturated;
   switch (step.kind) {
     case Accumulator::count:
@@ -175,11 +178,12 @@ TIDEMARK_HD inline bool takes_event(const WindowPlanView& plan, const EventFilte
 /// Adds an event to a decayed sum, as if it had come in time.
 TIDEMARK_HD inline void add_decayed(const WindowPlanView& plan, const DecayStep& step,
                                     const RecordHead& head, const WindowEvent& event,
-                                    std::int32_t day, unsigned char* record, std::uint8_t* flags) {
+                                    const EventPlace& place, unsigned char* record,
+                                    std::uint8_t* flags) {
   const Decay& decay = plan.decays[step.decay];
   const std::int64_t age = bucket_number(decay.tier, head.clock_ms, head.day) -
-                           bucket_number(decay.tier, event.time_ms, day);
-  const std::int64_t wanted = step.is_amount ? event.amount_minor : 1;
+                           bucket_number(decay.tier, event.time_ms, place.day);
+  const std::int64_t wanted = step.is_sum ? value_of(event, place, step.value) : 1;
   const std::int64_t amount = wanted < decayed_max >> 16 ? wanted : decayed_max >> 16;
   std::int64_t& value = field_at<std::int64_t>(record, decay.target_offset);
   const std::int64_t room = decayed_max - value;
@@ -188,9 +192,11 @@ TIDEMARK_HD inline void add_decayed(const WindowPlanView& plan, const DecayStep&
   value += added < room ? added : room;
 }
 
-/// One event into one key's windows; the record's zone gave `place`.
+/// One event into one key's windows; the record's zone gave `placed`.
 TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* record,
-                                    const WindowEvent& event, const EventPlace& place) {
+                                    const WindowEvent& event, const EventPlace& placed) {
+  EventPlace place = placed;
+  find_issue(plan, record, event, place);
   advance_record(plan, record, event.time_ms, place.day);
   RecordHead& head = field_at<RecordHead>(record, 0);
   if (event.time_ms < head.first_ms) head.first_ms = event.time_ms;
@@ -209,7 +215,7 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
       const UpdateStep& step = plan.updates[s];
       if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
       touched = true;
-      run_update_step(plan, step, at, event);
+      run_update_step(plan, step, at, event, place);
     }
     if (touched) occupied_word(ring, record, age >= 64) |= std::uint64_t{1} << (age % 64);
   }
@@ -223,13 +229,14 @@ TIDEMARK_HD inline void apply_event(const WindowPlanView& plan, unsigned char* r
   for (std::uint32_t s = updates.decay_begin; s < updates.decay_end; ++s) {
     const DecayStep& step = plan.decay_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
-    add_decayed(plan, step, head, event, place.day, record, &head.flags);
+    add_decayed(plan, step, head, event, place, record, &head.flags);
   }
   for (std::uint32_t s = updates.tail_begin; s < updates.tail_end; ++s) {
     const TailStep& step = plan.tail_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
-    run_tail_step(plan, step, event, record, &head.flags);
+    run_tail_step(plan, step, event, place, record, &head.flags);
   }
+  file_invoice(plan, record, event, place, &head.flags);
 }
 
 }  // namespace tidemark

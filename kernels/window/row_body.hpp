@@ -24,6 +24,7 @@ struct WindowRow {
   std::int64_t amount_minor = 0;
   std::uint64_t payer_hash = 0;
   std::uint64_t subject_hash = 0;
+  std::int64_t due_ms = 0;
   std::uint32_t currency = 0;    // of a profile: the one it names, 0 for none
   std::uint32_t matrix_row = 0;  // UINT32_MAX: not read out
   std::uint16_t zone = 0;        // of a profile
@@ -32,10 +33,11 @@ struct WindowRow {
   std::uint8_t bits = 0;  // EventBit, less those of the calendar
   RowRole role = RowRole::left_out;
 };
-static_assert(sizeof(WindowRow) == 48);
+static_assert(sizeof(WindowRow) == 56);
 
 TIDEMARK_HD inline WindowEvent event_of(const WindowRow& row) {
-  return {row.time_ms, row.amount_minor, row.payer_hash, row.subject_hash, row.type, row.bits};
+  return {row.time_ms, row.amount_minor, row.payer_hash, row.subject_hash,
+          row.due_ms,  row.type,         row.bits};
 }
 
 TIDEMARK_HD inline std::uint32_t currency_in_force(const RecordHead& head) {

@@ -39,15 +39,14 @@ TIDEMARK_HD inline void judge_payments(const Tail& tail, unsigned char* record,
 }
 
 TIDEMARK_HD inline void run_tail_step(const WindowPlanView& plan, const TailStep& step,
-                                      const WindowEvent& event, unsigned char* record,
-                                      std::uint8_t* flags) {
+                                      const WindowEvent& event, const EventPlace& place,
+                                      unsigned char* record, std::uint8_t* flags) {
   const Tail& tail = plan.tails[step.tail];
   switch (step.action) {
-    case TailAction::add_amount: {
-      const bool too_large = event.amount_minor > bucket_sum_max;
-      if (too_large) *flags |= record_saturated;
-      const std::int64_t amount = too_large ? bucket_sum_max : event.amount_minor;
-      return push_entry(tail, record, amount);
+    case TailAction::add_value: {
+      const std::int64_t value = value_of(event, place, step.value);
+      if (value > bucket_sum_max) *flags |= record_saturated;
+      return push_entry(tail, record, value > bucket_sum_max ? bucket_sum_max : value);
     }
     case TailAction::add_payment: {
       JudgedPayment payment;

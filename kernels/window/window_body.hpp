@@ -19,7 +19,10 @@ struct WindowEvent {
   std::int64_t time_ms = 0;
   std::int64_t amount_minor = 0;
   std::uint64_t payer_hash = 0;
-  std::uint64_t subject_hash = 0;  // of feedback the event that it speaks of, else the event's own
+  // Of feedback the event that it speaks of, of an invoice's event the merchant's invoice, else the
+  // event's own.
+  std::uint64_t subject_hash = 0;
+  std::int64_t due_ms = 0;  // where it has event_bit_due
   EventType type = EventType::none;
   std::uint8_t bits = 0;  // EventBit, less those of the calendar
 };
@@ -27,7 +30,9 @@ struct WindowEvent {
 /// The event's place in the merchant's calendar, worked out once.
 struct EventPlace {
   std::int32_t day = 0;
-  std::uint8_t bits = 0;  // EventBit
+  std::uint8_t bits = 0;           // EventBit
+  std::int32_t days_past_due = 0;  // with event_bit_due; 0 up to the day itself
+  std::int32_t days_to_pay = 0;    // with event_bit_issued
 };
 
 template <typename T>
@@ -47,7 +52,19 @@ TIDEMARK_HD inline EventPlace place_of(const WindowEvent& event, const ZoneView&
   if (hour_of_local_ms(local_ms) <= 6) bits |= event_bit_night;
   if (weekday_of_day(place.day) >= 5) bits |= event_bit_weekend;
   place.bits = static_cast<std::uint8_t>(bits);
+  if ((bits & event_bit_due) != 0) {
+    const std::int32_t due = day_of_local_ms(event.due_ms + zone_offset_ms(zone, event.due_ms));
+    place.days_past_due = place.day > due ? place.day - due : 0;
+  }
   return place;
+}
+
+/// What a measure takes of an event that passes its filter; never below 0.
+TIDEMARK_HD inline std::int64_t value_of(const WindowEvent& event, const EventPlace& place,
+                                         EventValue value) {
+  if (value == EventValue::days_to_pay) return place.days_to_pay;
+  if (value == EventValue::days_past_due) return place.days_past_due;
+  return event.amount_minor;
 }
 
 /// Number of the bucket that holds an instant; `day` is its local day.

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/window/event_filter.hpp"
+
 namespace tidemark {
 
 /// Bucket sizes. Minutes and hours are UTC's; days, weeks and months the merchant's zone's.
@@ -53,16 +55,6 @@ constexpr std::uint32_t few_hashes(std::uint32_t words) {
 /// in the last.
 inline constexpr std::uint32_t histogram_octaves = 44;
 
-/// Facts about an event that measures filter by.
-enum EventBit : std::uint8_t {
-  event_bit_night = 1,    // local hour 0 to 6
-  event_bit_weekend = 2,  // local Saturday or Sunday
-  event_bit_certified = 4,
-  event_bit_payer = 8,  // has a payer or buyer
-  event_bit_invoice = 16,
-  event_bit_order = 32,  // names an invoice, an order
-};
-
 /// A window total that one accumulator feeds while a bucket's age is in [age_begin, age_end).
 /// `active` counts the buckets above zero instead of adding them up.
 struct WindowMember {
@@ -72,25 +64,11 @@ struct WindowMember {
   bool active = false;
 };
 
-/// Which amounts a measure takes, in ten-thousandths of the major unit, so that it asks the same of
-/// every currency: from `least_e4`, below `below_e4`, a multiple of `multiple_e4`; 0 asks nothing.
-struct AmountTest {
-  std::int64_t least_e4 = 0;
-  std::int64_t below_e4 = 0;
-  std::int64_t multiple_e4 = 0;
-  bool operator==(const AmountTest&) const = default;
-};
-
-/// Which events a step takes: those with (bits & need_mask) == need_bits whose amount passes.
-struct EventFilter {
-  std::uint8_t need_mask = 0, need_bits = 0;
-  std::uint16_t amount_test = 0;  // 0: none, else one more than its number
-};
-
 /// One accumulator that an event moves.
 struct UpdateStep {
   EventFilter filter;
   Accumulator kind = Accumulator::count;
+  EventValue value = EventValue::amount;
   std::uint16_t cells = 0;
   std::uint32_t bucket_offset = 0;  // inside the bucket
   std::uint32_t member_begin = 0, member_end = 0;
@@ -120,12 +98,13 @@ inline constexpr std::int64_t decayed_max = std::int64_t{1} << 62;
 /// Adds an event to a decayed sum.
 struct DecayStep {
   EventFilter filter;
-  bool is_amount = false;  // else every event is 1
+  bool is_sum = false;  // of `value`, else every event is 1
+  EventValue value = EventValue::amount;
   std::uint32_t decay = 0;
 };
 
 /// The last events of a measure in the order in which they were accepted: `length` entries behind
-/// one another, the next of them over the oldest. An entry is an amount, or a payment that feedback
+/// one another, the next of them over the oldest. An entry is a value, or a payment that feedback
 /// may name later.
 struct Tail {
   std::uint32_t state_offset = 0;  // its TailState
@@ -150,13 +129,23 @@ struct JudgedPayment {
 static_assert(sizeof(JudgedPayment) == 16);
 
 /// What an event does to a tail.
-enum class TailAction : std::uint8_t { add_amount, add_payment, judge_fraud, judge_legitimate };
+enum class TailAction : std::uint8_t { add_value, add_payment, judge_fraud, judge_legitimate };
 
 struct TailStep {
   EventFilter filter;
-  TailAction action = TailAction::add_amount;
+  TailAction action = TailAction::add_value;
+  EventValue value = EventValue::amount;
   std::uint32_t tail = 0;
 };
+
+/// An invoice that was issued and is neither paid nor cancelled; an id of 0 is no invoice.
+struct OpenInvoice {
+  std::uint64_t id_hash = 0;
+  std::int32_t day = 0;     // local day of its issue
+  std::uint32_t order = 0;  // larger ones were kept later
+};
+static_assert(sizeof(OpenInvoice) == 16);
+inline constexpr int open_invoices_max = 1024;
 
 struct TypeUpdates {
   std::uint32_t ring_begin = 0, ring_end = 0;
@@ -214,7 +203,11 @@ struct RecordHead {
   std::uint8_t exponent = 0;  // digits after the point of the currency in force
   std::uint8_t flags = 0;     // RecordFlag
 };
-enum RecordFlag : std::uint8_t { record_started = 1, record_saturated = 2 };
+enum RecordFlag : std::uint8_t {
+  record_started = 1,
+  record_saturated = 2,
+  record_forgot = 4,  // an open invoice gave way to another
+};
 static_assert(sizeof(RecordHead) == 32);
 
 /// Buckets of one accumulator that a read-out looks at one by one: of ages [age_begin, age_end),
@@ -339,7 +332,9 @@ struct WindowPlanView {
   std::uint32_t read_count = 0;
   std::uint32_t number_count = 0;  // doubles of scratch: twice this
   std::uint32_t column_count = 0;
-  std::uint32_t record_bytes = 0;  // multiple of 64
+  std::uint32_t record_bytes = 0;   // multiple of 64
+  std::uint32_t open_invoices = 0;  // entries at that offset
+  std::uint32_t open_invoices_offset = 0;
   std::uint32_t group_offset = 0;  // of the merchant's group, 8 bytes; 0: the plan has no tables
   std::uint32_t front_bytes = 0;   // head, ring states and totals: what a read-out touches
   std::int32_t tier_buckets[tier_count] = {};  // 0: unused; what decides that an event is late

@@ -204,8 +204,10 @@ __device__ inline void mark_occupied(const WindowPlanView& plan, const RingUpdat
 /// See apply_event. Ends with the head written and the team synchronised.
 template <class Team>
 __device__ void team_apply(const DevicePlan& all, unsigned char* record, const WindowEvent& event,
-                           const EventPlace& place, RecordHead& head) {
+                           const EventPlace& placed, RecordHead& head) {
   const WindowPlanView& plan = all.windows;
+  EventPlace place = placed;
+  find_issue(plan, record, event, place);
   team_advance<Team>(plan, record, event.time_ms, place.day, head);
   if (event.time_ms < head.first_ms) head.first_ms = event.time_ms;
   const std::int64_t ages = tier_distance(head.clock_ms, head.day, event.time_ms, place.day);
@@ -233,7 +235,7 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
     const std::uint32_t position = field_at<RingState>(record, ring.state_offset).position;
     const UpdateTarget at{record, bucket_of(ring, record, position, static_cast<int>(age)), age,
                           &flags};
-    run_update_step(plan, step, at, event);
+    run_update_step(plan, step, at, event, place);
   }
   for (std::uint32_t s = updates.last_begin + Team::rank(); s < updates.last_end;
        s += Team::size()) {
@@ -247,15 +249,20 @@ __device__ void team_apply(const DevicePlan& all, unsigned char* record, const W
        s += Team::size()) {
     const DecayStep& step = plan.decay_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
-    add_decayed(plan, step, head, event, place.day, record, &flags);
+    add_decayed(plan, step, head, event, place, record, &flags);
   }
   for (std::uint32_t s = updates.tail_begin + Team::rank(); s < updates.tail_end;
        s += Team::size()) {
     const TailStep& step = plan.tail_steps[s];
     if (!takes_event(plan, step.filter, event, place, head.exponent)) continue;
-    run_tail_step(plan, step, event, record, &flags);
+    run_tail_step(plan, step, event, place, record, &flags);
   }
-  if (Team::any(flags != 0)) head.flags |= record_saturated;
+  if (plan.open_invoices != 0) {
+    Team::sync();  // nobody looks for an issue any more
+    if (Team::rank() == 0) file_invoice(plan, record, event, place, &flags);
+    if (Team::any((flags & record_forgot) != 0)) head.flags |= record_forgot;
+  }
+  if (Team::any((flags & record_saturated) != 0)) head.flags |= record_saturated;
   if (Team::rank() == 0) field_at<RecordHead>(record, 0) = head;
   Team::sync();
 }

@@ -40,9 +40,10 @@ struct Line {
   std::string payer;
   bool certified = true;
   std::string invoice, order;
-  std::string ref;               // feedback: the event that it speaks of
-  std::string time_zone;         // profile
-  std::string profile_currency;  // profile
+  std::int64_t due_ms = no_time;  // invoices
+  std::string ref;                // feedback: the event that it speaks of
+  std::string time_zone;          // profile
+  std::string profile_currency;   // profile
   std::string industry = "retail", region;
 };
 
@@ -79,6 +80,7 @@ class Stream {
       batch.payer_hash[row] = hash_of(kept.payer);
       batch.invoice_hash[row] = hash_of(kept.invoice);
       batch.order_hash[row] = hash_of(kept.order);
+      if (source == Source::invoices) batch.due_time_ms[row] = kept.due_ms;
     }
     batch.ref_hash[row] = hash_of(kept.ref);
     if (kept.type == EventType::profile) {

@@ -31,6 +31,13 @@ measures:
   bought: {entity: payer, source: invoices, where: {certified: true}, value: amount}
   signals: {source: signals}
   matched: {source: payments, where: {invoice: true, order: true}}
+  settled: {source: invoices, types: [paid], value: days_to_pay, open: 4}
+  settled_large: {source: invoices, types: [paid], where: {amount_from: 3000}, value: days_to_pay,
+                  open: 2}
+  settling: {source: invoices, types: [paid, overdue], value: days_past_due}
+  dated: {source: invoices, types: [paid, overdue], where: {due: true}, value: amount}
+  owed: {entity: payer, source: invoices, types: [paid], value: days_to_pay, open: 3}
+  owing: {entity: payer, source: invoices, types: [paid], value: days_past_due}
 features:
   - {name: amount, event: amount}
   - {name: is_refund, event: type, types: [refund]}
@@ -115,6 +122,20 @@ features:
   - {name: last_paid, aggregate: mean, of: paid, last: 4}
   - {name: last_bills, aggregate: min, of: bills, last: 16}
   - {name: over_last, ratio: [amount, last_mean]}
+  - {name: "settled_{aggregate}", aggregates: [count, sum, mean, min, max, stddev, cv], of: settled,
+     window: 60d}
+  - {name: settled_median, aggregate: quantile, of: settled, window: 9w, below: 0.5}
+  - {name: settled_before, aggregate: mean, of: settled_large, window: 20d, delay: 20d}
+  - {name: settled_last, aggregate: mean, of: settled, last: 3}
+  - {name: settled_recent, aggregate: decayed_sum, of: settled, half_life: 10d}
+  - {name: settled_days, aggregate: active, of: settled, window: 60d}
+  - {name: "settling_{aggregate}", aggregates: [count, sum, mean, max], of: settling, window: 60d}
+  - {name: dated_sum, aggregate: sum, of: dated, window: 60d}
+  - {name: since_settled, aggregate: since, of: settled, unit: d}
+  - {name: is_dated, event: due}
+  - {name: "owed_{aggregate}", aggregates: [count, mean, max], of: owed, window: 3mo}
+  - {name: owing_mean, aggregate: mean, of: owing, window: 3mo, empty: 0}
+  - {name: owed_share, ratio: [owed_mean, owing_mean]}
   - {name: risk, aggregate: fraud_share, of: pay, last: 10, matures: 3d, among: 40}
   - {name: risk_soon, aggregate: fraud_share, of: pay, last: 4, matures: 90min, among: 7, empty: 0}
   - {name: risk_now, aggregate: fraud_share, of: plain, last: 100, matures: 0d}
@@ -182,7 +203,8 @@ inline Line random_line(std::mt19937& random, int foreign_of) {
       EventType::payment, EventType::payment, EventType::payment, EventType::payment,
       EventType::payment, EventType::payment, EventType::refund,  EventType::chargeback,
       EventType::payout,  EventType::issued,  EventType::paid,    EventType::overdue,
-      EventType::fraud,   EventType::signal,  EventType::fraud,   EventType::legitimate};
+      EventType::fraud,   EventType::signal,  EventType::fraud,   EventType::legitimate,
+      EventType::issued,  EventType::issued,  EventType::paid,    EventType::cancelled};
   Line line;
   line.type = pick(types, random);
   if (random() % 40 == 0) line.type = EventType::profile;
@@ -191,7 +213,10 @@ inline Line random_line(std::mt19937& random, int foreign_of) {
   if (random() % 60 == 0) line.amount_minor = INT64_MAX - static_cast<std::int64_t>(random());
   if (random() % 4 != 0) line.payer = "p-" + std::to_string(random() % 50);
   line.certified = random() % 5 != 0;
-  if (random() % 3 == 0) line.invoice = "i";
+  const bool of_invoice = line.type >= EventType::issued && line.type <= EventType::disputed;
+  if (random() % 3 == 0 || (of_invoice && random() % 10 != 0)) {
+    line.invoice = "i-" + std::to_string(random() % 12);
+  }
   if (random() % 3 == 0) line.order = "o";
   if (random() % 4 != 0) line.ref = "e-" + std::to_string(random() % 200);
   if (random() % static_cast<unsigned>(foreign_of) == 0) {
@@ -215,6 +240,7 @@ inline Stream random_stream(const StreamShape& shape) {
     line.time_ms = now_ms;
     if (random() % 6 == 0) line.time_ms -= next_step_ms(random);
     if (random() % 60 == 0) line.time_ms -= 500 * day_ms;
+    if (random() % 3 != 0) line.due_ms = line.time_ms - 20 * day_ms + 2 * next_step_ms(random);
     if (random() % 10 == 0) line.id = "twice-" + std::to_string(random() % 8);
     stream.add(line);
   }
