@@ -18,7 +18,7 @@
 namespace tidemark {
 namespace {
 
-constexpr std::size_t checked_rows = 3'000;
+constexpr std::size_t checked_rows_max = 3'000, checked_batch_rows = 500;
 constexpr std::pair<Spread, const char*> spreads[] = {
     {Spread::uniform, "uniform"}, {Spread::zipf, "Zipf 1.1"}, {Spread::hot, "one with 90%"}};
 
@@ -73,11 +73,12 @@ void check_rows(const std::shared_ptr<const FeaturePlan>& plan, Spread spread,
   Windows windows(plan, options);
   FeatureOracle oracle(plan, Windows::table_options(options));
   EventBatch batch, copy;
-  for (std::size_t first = 0; first < checked_rows; first += 500) {
-    events.fill(batch, 500);
+  const std::size_t checked_rows = std::min(checked_rows_max, options.events);
+  for (std::size_t first = 0; first < checked_rows; first += checked_batch_rows) {
+    events.fill(batch, checked_batch_rows);
     copy = batch;
     const FeatureMatrix& matrix = windows.run(batch);
-    for (std::size_t row = 0; row < 500; ++row) {
+    for (std::size_t row = 0; row < checked_batch_rows; ++row) {
       const auto truth = oracle.next(copy, row);
       if (truth.outcome != Outcome::scored || batch.outcome[row] != Outcome::scored) {
         throw RunError(fmt::format("event {}: not scored", first + row));
