@@ -99,16 +99,17 @@ def test_a_second_instance_fences_the_first(broker, tmp_path):
     assert len(kafka.values(deployment.outputs("verdicts")["verdicts"])) == 1
 
 
-def test_serve_refuses_payers(broker, tmp_path):
-    """A partition is a merchant's: it does not see all that a payer does."""
+def test_serve_refuses_payers_of_invoices(broker, tmp_path):
+    """The topics in which events meet their payers have payments alone."""
     spec = tmp_path / "features.yaml"
     spec.write_text(
-        "spec: payers\nmeasures:\n  paid: {entity: payer, source: payments, value: amount}\n"
+        "spec: payers\nmeasures:\n  paid: {entity: payer, source: invoices, value: amount}\n"
         "features:\n  - {name: paid_7d, aggregate: sum, of: paid, window: 7d}\n"
     )
     deployment = kafka.Deployment(broker, tmp_path, inputs="payers-")
+    deployment.values.append(f"features.spec={spec}")
     deployment.create_topics(partitions=1)
-    serve = deployment.serve(f"features.spec={spec}")
+    serve = deployment.serve()
     serve.process.communicate(timeout=60)
-    assert serve.process.returncode == 2
-    assert "keyed by merchant" in serve.words().strip().splitlines()[-1]
+    assert serve.process.returncode == 2, serve.words()
+    assert "made of invoices" in serve.words().strip().splitlines()[-1]

@@ -2,6 +2,7 @@
 #include "stream/checkpoint/manifest.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "kernels/base/failure.hpp"
 
@@ -58,7 +59,8 @@ TEST(CheckpointManifest, HasRoomForManyChunks) {
 }
 
 TEST(CheckpointManifest, StandNewestFirstBehindTheUnreadable) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "manifests";
+  const auto folder =
+      std::filesystem::path(testing::TempDir()) / ("manifests-" + std::to_string(::getpid()));
   std::filesystem::remove_all(folder);
   const auto store = open_directory_store(folder);
   CheckpointManifest m = example();

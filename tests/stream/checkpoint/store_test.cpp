@@ -2,6 +2,7 @@
 #include "stream/checkpoint/store.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -16,7 +17,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 fs::path fresh_folder(const std::string& name) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("store-" + name);
+  const fs::path folder =
+      fs::path(testing::TempDir()) / ("store-" + name + "-" + std::to_string(::getpid()));
   fs::remove_all(folder);
   return folder;
 }

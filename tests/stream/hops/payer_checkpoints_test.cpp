@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -95,7 +96,8 @@ class PayerCheckpointing : public testing::Test {
   const std::filesystem::path folder_ =
       std::filesystem::path(testing::TempDir()) /
       ("payer-checkpoints-" +
-       std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+       std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + "-" +
+       std::to_string(::getpid()));
   Config config_;
   KafkaSettings kafka_;
   Stream stream_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <random>
@@ -45,7 +46,8 @@ Config config_in(const fs::path& folder) {
 }
 
 fs::path fresh_folder(const std::string& name) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("checkpoint-" + name);
+  const fs::path folder =
+      fs::path(testing::TempDir()) / ("checkpoint-" + name + "-" + std::to_string(::getpid()));
   fs::remove_all(folder);
   return folder;
 }
